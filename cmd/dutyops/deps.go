@@ -1,0 +1,35 @@
+package main
+
+import (
+	_ "charm.land/bubbles/v2/textinput"
+	_ "charm.land/bubbles/v2/viewport"
+	_ "charm.land/bubbletea/v2"
+	_ "charm.land/lipgloss/v2"
+	_ "github.com/alicebob/miniredis/v2"
+	_ "github.com/charmbracelet/colorprofile"
+	_ "github.com/charmbracelet/x/ansi"
+	_ "github.com/cloudflare/cloudflare-go/v6/dns"
+	_ "github.com/cloudflare/cloudflare-go/v6/option"
+	_ "github.com/cloudflare/cloudflare-go/v6/zones"
+	_ "github.com/creack/pty"
+	_ "github.com/go-resty/resty/v2"
+	_ "github.com/go-sql-driver/mysql"
+	_ "github.com/goccy/go-yaml"
+	_ "github.com/invopop/jsonschema"
+	_ "github.com/miekg/dns"
+	_ "github.com/rabbitmq/amqp091-go"
+	_ "github.com/redis/go-redis/v9"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/santhosh-tekuri/jsonschema/v6"
+	_ "github.com/spf13/cobra"
+	_ "github.com/spf13/cobra/doc"
+	_ "github.com/twmb/franz-go/pkg/kadm"
+	_ "github.com/twmb/franz-go/pkg/kfake"
+	_ "github.com/twmb/franz-go/pkg/kgo"
+	_ "go.uber.org/goleak"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/term"
+	_ "modernc.org/sqlite"
+)
+
+func main() {}

@@ -1,0 +1,179 @@
+package failoverplan
+
+// PlanKind is what a plan brings about.
+type PlanKind string
+
+// Plan kinds (design.md section 2).
+const (
+	Failover PlanKind = "failover"
+	Failback PlanKind = "failback"
+)
+
+// Mode says whether the side that is left takes part.
+type Mode string
+
+// Graceful waits for the left side (final sync, fence acknowledged); Forced goes
+// on without it and accepts the loss that the plan names.
+const (
+	Graceful Mode = "graceful"
+	Forced   Mode = "forced"
+)
+
+// Risk is the tier of research/tui.md section 3.2: it selects the confirmation.
+type Risk string
+
+// Risk tiers, from reading to changing data.
+const (
+	R0 Risk = "R0"
+	R1 Risk = "R1"
+	R2 Risk = "R2"
+	R3 Risk = "R3"
+	R4 Risk = "R4"
+)
+
+// Phase groups steps on the clock of an event.
+type Phase string
+
+// Phases in which steps run (design.md section 2).
+const (
+	PhaseDecide    Phase = "decide"
+	PhaseFence     Phase = "fence"
+	PhaseSwitch    Phase = "switch"
+	PhasePropagate Phase = "propagate"
+	PhaseVerify    Phase = "verify"
+	PhaseReprotect Phase = "re-protect"
+)
+
+// StepAction names what a step does; the engine has one handler per action.
+type StepAction string
+
+// Step actions. Every one is idempotent: its check looks at the world first.
+const (
+	// ActPreflight re-reads the world and compares it with what the plan was made from. R0.
+	ActPreflight StepAction = "preflight"
+	// ActCutFeed detaches an upstream feed from Step.Site at the feed's end.
+	ActCutFeed StepAction = "cut-feed"
+	// ActStopIngest stops the ingest job of Step.Site with a savepoint where it can.
+	ActStopIngest StepAction = "stop-ingest"
+	// ActDemote makes a store of Step.Site refuse writes.
+	ActDemote StepAction = "demote"
+	// ActCatchUp waits until Step.Component at Step.Site has everything that Step.Peer has.
+	ActCatchUp StepAction = "catch-up"
+	// ActStopMirror stops the connectors that copy from Step.Peer to Step.Site and
+	// anchors the opposite direction at the present end.
+	ActStopMirror StepAction = "stop-mirror"
+	// ActPromote makes a store of Step.Site the writable one.
+	ActPromote StepAction = "promote"
+	// ActStartIngest starts the ingest job at Step.Site.
+	ActStartIngest StepAction = "start-ingest"
+	// ActAttachFeed attaches an upstream feed to Step.Site.
+	ActAttachFeed StepAction = "attach-feed"
+	// ActSwitchDNS writes the changes of one zone.
+	ActSwitchDNS StepAction = "switch-dns"
+	// ActVerifyAuthoritative asks every authoritative server for every changed name.
+	ActVerifyAuthoritative StepAction = "verify-authoritative"
+	// ActVerifyResolvers asks every watched resolver; old answers carry their expiry.
+	ActVerifyResolvers StepAction = "verify-resolvers"
+	// ActVerifyUsers calls the gateway at the name, as a user would.
+	ActVerifyUsers StepAction = "verify-users"
+	// ActReprotect makes Step.Component at Step.Site follow Step.Peer.
+	ActReprotect StepAction = "re-protect"
+)
+
+// Step is one thing to do. Fields that an action does not use are empty.
+type Step struct {
+	ID     string     `json:"id"`
+	Phase  Phase      `json:"phase"`
+	Action StepAction `json:"action"`
+	Title  string     `json:"title"`
+	Risk   Risk       `json:"risk"`
+
+	Site      string       `json:"site,omitempty"`
+	Peer      string       `json:"peer,omitempty"`
+	Platform  PlatformKind `json:"platform,omitempty"`
+	Component string       `json:"component,omitempty"`
+	Feed      string       `json:"feed,omitempty"`
+	Zone      string       `json:"zone,omitempty"`
+	Provider  string       `json:"provider,omitempty"`
+
+	// BestEffort steps are recorded as skipped with their evidence when they cannot be
+	// done; they never stop the run.
+	BestEffort bool `json:"best_effort,omitempty"`
+	// Group: steps of one phase with equal non-zero group run in parallel.
+	Group int `json:"group,omitempty"`
+	// Why says in one sentence why the step is in the plan.
+	Why string `json:"why,omitempty"`
+	// Undo says what the roll-back of the step does; empty when there is nothing to undo.
+	Undo string `json:"undo,omitempty"`
+}
+
+// RecordSet is all values of one name and type: the unit of every DNS change.
+type RecordSet struct {
+	Name   string   `json:"name"`
+	Type   string   `json:"type"`
+	TTL    uint32   `json:"ttl_s"`
+	Values []string `json:"values"`
+}
+
+// RecordChange is the exact before and after of one record set. An empty After.Values
+// removes the set (only ever an AAAA that the target has no address for).
+type RecordChange struct {
+	Station string    `json:"station"`
+	Before  RecordSet `json:"before"`
+	After   RecordSet `json:"after"`
+}
+
+// ZoneChange is one zone's part of the plan: written in one atomic batch where the
+// provider can (promise 4).
+type ZoneChange struct {
+	Zone     string         `json:"zone"`
+	Provider string         `json:"provider"`
+	Changes  []RecordChange `json:"changes"`
+}
+
+// Gate is one safety rule's verdict (promise 6).
+type Gate struct {
+	Gate   string `json:"gate"`
+	Passed bool   `json:"passed"`
+	// Soft gates are passed by --forced; hard ones never.
+	Soft       bool   `json:"soft,omitempty"`
+	Evidence   string `json:"evidence"`
+	ClearsWhen string `json:"clears_when,omitempty"`
+}
+
+// Plan is what would be done, complete and exact. Immutable; Hash binds approval to it.
+type Plan struct {
+	Kind     PlanKind     `json:"kind"`
+	Mode     Mode         `json:"mode"`
+	Case     Case         `json:"case"`
+	From     string       `json:"from"`
+	To       string       `json:"to"`
+	Stations []string     `json:"stations"`
+	Because  []string     `json:"because"`
+	DNS      []ZoneChange `json:"dns"`
+	Steps    []Step       `json:"steps"`
+	Gates    []Gate       `json:"gates"`
+	// Hash is over kind, mode, case, from, to, stations, dns and steps: what will be
+	// done, not when it was planned nor how the evidence is worded.
+	Hash string `json:"hash"`
+}
+
+// Blocked lists the gates that refuse the plan.
+func (p *Plan) Blocked() []Gate {
+	var out []Gate
+	for _, g := range p.Gates {
+		if !g.Passed && (!g.Soft || p.Mode != Forced) {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+// Records counts the record sets that the plan changes.
+func (p *Plan) Records() int {
+	n := 0
+	for _, z := range p.DNS {
+		n += len(z.Changes)
+	}
+	return n
+}
