@@ -1,0 +1,183 @@
+package config
+
+import (
+	"fmt"
+	"net/netip"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+func (k *checker) stations() {
+	seen := map[string]string{}
+	for i, s := range k.c.Stations {
+		path := item("stations", i) + ".name"
+		switch {
+		case s.Name == "":
+			k.add(path, "station without a name", "a short name such as PVG", "add \"name: ...\"")
+		case !stationForm.MatchString(s.Name):
+			k.add(path, fmt.Sprintf("station name %q cannot be used", shorten(s.Name)), "letters, digits and inner dashes", "rename it; put words for people into title")
+		}
+		k.unique(seen, path, "station", strings.ToUpper(s.Name))
+	}
+}
+
+func (k *checker) providers() {
+	if len(k.c.DNS.Providers) == 0 {
+		k.add("dns.providers", "no DNS provider is configured", "at least one: without it no name can be switched", "add a list \"providers:\" below \"dns:\"")
+	}
+	seen := map[string]string{}
+	for i := range k.c.DNS.Providers {
+		p, path := &k.c.DNS.Providers[i], item("dns.providers", i)
+		k.label(path+".name", "provider", p.Name)
+		k.unique(seen, path+".name", "provider", p.Name)
+		if p.Timeout > p.Budget {
+			k.add(path+".timeout", fmt.Sprintf("%s.timeout (%s) is longer than its budget (%s)", path, p.Timeout.D(), p.Budget.D()), "timeout of one request <= budget of all tries", "shorten timeout or raise budget")
+		}
+		spec, ok := providerKinds[p.Kind]
+		if !ok {
+			k.choice(path+".kind", p.Kind, providerKindNames(), "write who holds the zone")
+			continue
+		}
+		k.keys(path, "a "+p.Kind+" provider", spec, providerCommon, reflect.ValueOf(*p))
+		if p.BaseURL != "" {
+			k.address(path+".base_url", p.BaseURL)
+			k.noTokenInTheClear(path+".base_url", p.BaseURL)
+		}
+		if p.Server != "" {
+			k.hostPort(path+".server", p.Server)
+		}
+		if p.KeyName != "" && !nameOK(p.KeyName) {
+			k.add(path+".key_name", fmt.Sprintf("%s.key_name: %q is no key name", path, shorten(p.KeyName)), "the TSIG key's name, a domain name", "write it as in the server's configuration")
+		}
+		if p.Kind == KindRFC2136 {
+			k.choice(path+".key_algorithm", p.KeyAlgorithm, keyAlgorithms, "write it as in the server's configuration")
+		}
+	}
+}
+
+// noTokenInTheClear: an API token may go over plain http to this machine only.
+func (k *checker) noTokenInTheClear(path, s string) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "http" || u.Hostname() == "localhost" {
+		return
+	}
+	if a, err := netip.ParseAddr(u.Hostname()); err == nil && a.IsLoopback() {
+		return
+	}
+	k.add(path, path+" would send the token unencrypted", "https, or http on a loopback address", "write https://")
+}
+
+func (k *checker) zones() {
+	if len(k.c.DNS.Zones) == 0 {
+		k.add("dns.zones", "no zone is configured", "at least one, with its provider", "add a list \"zones:\" below \"dns:\"")
+	}
+	providers := names(k.c.DNS.Providers, func(p Provider) string { return p.Name })
+	seen := map[string]string{}
+	for i, z := range k.c.DNS.Zones {
+		path := item("dns.zones", i)
+		switch {
+		case z.Name == "":
+			k.add(path+".name", "zone without a name", "a domain name", "add \"name: ...\"")
+		case !nameOK(z.Name):
+			k.add(path+".name", fmt.Sprintf("%s.name: %q is no domain name", path, shorten(z.Name)), "a domain name", "correct it")
+		}
+		k.unique(seen, path+".name", "zone", z.Name)
+		if z.Provider == "" {
+			k.add(path+".provider", path+".provider is missing", "the name of a provider", "add \"provider: ...\"")
+		} else {
+			k.reference(path+".provider", "provider", z.Provider, providers)
+		}
+		if len(z.Authoritative) == 0 {
+			k.add(path+".authoritative", path+" names no authoritative servers", "at least one host:port: they tell whether a switch has arrived", "add \"authoritative: [ADDRESS:53]\"")
+		}
+		servers := map[string]string{}
+		for j, a := range z.Authoritative {
+			at := item(path+".authoritative", j)
+			k.hostPort(at, a)
+			k.unique(servers, at, "server", a)
+		}
+	}
+}
+
+func (k *checker) resolvers() {
+	seen, addresses := map[string]string{}, map[string]string{}
+	for i, r := range k.c.DNS.Resolvers {
+		path := item("dns.resolvers", i)
+		k.label(path+".name", "resolver", r.Name)
+		k.unique(seen, path+".name", "resolver", r.Name)
+		if r.Address == "" {
+			k.add(path+".address", path+".address is missing", "host:port", "add \"address: ADDRESS:53\"")
+			continue
+		}
+		k.hostPort(path+".address", r.Address)
+		k.unique(addresses, path+".address", "resolver address", r.Address)
+	}
+}
+
+func (k *checker) domains() {
+	stations := names(k.c.Stations, func(s Station) string { return s.Name })
+	zones := names(k.c.DNS.Zones, func(z Zone) string { return z.Name })
+	seen := map[string]string{}
+	for i := range k.c.Domains {
+		d, path := &k.c.Domains[i], item("domains", i)
+		switch {
+		case d.Name == "":
+			k.add(path+".name", "domain without a name", "a name that users enter", "add \"name: ...\"")
+			continue
+		case !nameOK(d.Name):
+			k.add(path+".name", fmt.Sprintf("%s.name: %q is no domain name", path, shorten(d.Name)), "a domain name without wildcards", "correct it")
+			continue
+		}
+		k.unique(seen, path+".name", "domain", d.Name)
+		if d.Station != "" {
+			k.reference(path+".station", "station", d.Station, stations)
+		} else if len(stations) > 0 {
+			k.add(path+".station", fmt.Sprintf("domain %q belongs to no station", d.Name), "one of "+strings.Join(stations, ", "), "add \"station: ...\": a switch of some stations must know")
+		}
+		k.domainZone(path, d, zones)
+		if d.TTL.D() < time.Second || d.TTL.D() > time.Hour || d.TTL.D()%time.Second != 0 {
+			k.add(path+".ttl", fmt.Sprintf("%s.ttl is %s", path, d.TTL.D()), "whole seconds from 1s to 1h; users wait that long after a switch", "write 30s")
+		}
+		k.domainTypes(path+".types", d)
+	}
+}
+
+func (k *checker) domainZone(path string, d *Domain, zones []string) {
+	switch {
+	case d.Zone == "" && len(zones) > 0:
+		k.add(path+".name", fmt.Sprintf("domain %q is in none of the zones", d.Name), "a name in "+oneOf(zones), "add its zone below dns.zones, or correct the name")
+	case d.Zone == "":
+		// No zones at all: said once, by zones.
+	case k.reference(path+".zone", "zone", d.Zone, zones) && !inZone(d.Name, d.Zone):
+		k.add(path+".zone", fmt.Sprintf("domain %q is not in zone %q", d.Name, d.Zone), "a zone that ends the name", "correct one of them, or leave zone out")
+	}
+}
+
+func (k *checker) domainTypes(path string, d *Domain) {
+	seen := map[string]string{}
+	for i, t := range d.Types {
+		at := item(path, i)
+		k.unique(seen, at, "type", t)
+		k.choice(at, t, addressTypes, "only address records follow a gateway")
+	}
+	only6 := len(d.Types) == 1 && d.Types[0] == "AAAA"
+	for _, s := range k.c.Sites {
+		if s.Name == "" || len(s.Gateway.IPv4)+len(s.Gateway.IPv6) == 0 {
+			continue
+		}
+		if slices.Contains(d.Types, "A") && len(s.Gateway.IPv4) == 0 {
+			k.family(path, d, s, "A", "ipv4")
+		}
+		// A site without IPv6 is fine next to A: the AAAA set is removed while it serves.
+		if slices.Contains(d.Types, "AAAA") && len(s.Gateway.IPv6) == 0 && (only6 || s.Name == k.c.Home) {
+			k.family(path, d, s, "AAAA", "ipv6")
+		}
+	}
+}
+
+func (k *checker) family(path string, d *Domain, s Site, rrtype, list string) {
+	k.add(path, fmt.Sprintf("domain %q has type %s, but the gateway of site %q has no %s address", d.Name, rrtype, s.Name, list), "an address of each type at the sites it can point at", fmt.Sprintf("add gateway.%s to site %q, or leave %s out of types", list, s.Name, rrtype))
+}
