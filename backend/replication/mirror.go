@@ -2,9 +2,6 @@ package replication
 
 import (
 	"context"
-
-	"github.com/dutyops/dutyops/failoverplan"
-	"github.com/dutyops/dutyops/probes"
 )
 
 // EndOffsets reads the present end offsets of a Kafka cluster, per "topic/partition".
@@ -45,10 +42,4 @@ func (m *Mirror) Anchor(ctx context.Context, connectors []string, ends EndOffset
 // Lag counts the records that the connectors have still to copy, per "connector:topic/partition".
 func (m *Mirror) Lag(ctx context.Context, connectors []string, ends EndOffsets) (map[string]int64, error) {
 	return nil, ErrUnsupported
-}
-
-// States judges every sync relation from probe facts alone.
-func States(topo *failoverplan.Topology, source func(failoverplan.PlatformKind) string,
-	facts func(target string) (probes.Facts, failoverplan.State, bool)) []failoverplan.SyncState {
-	return nil
 }

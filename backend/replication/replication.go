@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/config"
@@ -155,12 +157,29 @@ func resolve(s config.Secret) (string, error) {
 	return v, nil
 }
 
-// scrub takes secrets out of a text that came from elsewhere.
-func scrub(text string, secrets ...string) string {
+// vault remembers the secrets that were used, to keep them out of texts that come from
+// elsewhere. Safe for concurrent use.
+type vault struct {
+	mu   sync.Mutex
+	seen []string
+}
+
+func (v *vault) add(secrets ...string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	for _, s := range secrets {
-		if s != "" {
-			text = strings.ReplaceAll(text, s, "***")
+		if s != "" && !slices.Contains(v.seen, s) {
+			v.seen = append(v.seen, s)
 		}
+	}
+}
+
+// scrub takes every secret out of text.
+func (v *vault) scrub(text string) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, s := range v.seen {
+		text = strings.ReplaceAll(text, s, "***")
 	}
 	return text
 }

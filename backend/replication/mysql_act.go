@@ -1,0 +1,190 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net"
+	"strings"
+	"time"
+)
+
+func (s *mysqlStore) Promote(ctx context.Context) ([]string, error) {
+	d, err := s.dialect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l, err := s.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ev []string
+	if l.following() {
+		// Take nothing more, apply what was taken, and only then forget the source. The
+		// server stays read-only until the last statement, whenever we are interrupted.
+		if ev, err = s.drain(ctx, d, l); err != nil {
+			return ev, err
+		}
+		for _, stmt := range []string{"STOP " + d.replica(), "RESET " + d.replica() + " ALL"} {
+			if err := s.exec(ctx, stmt, stmt); err != nil {
+				return ev, err
+			}
+			ev = append(ev, stmt)
+		}
+	}
+	ro, err := s.readOnly(ctx)
+	if err != nil {
+		return ev, err
+	}
+	if !ro {
+		return append(ev, "accepts writes already (read_only=OFF)"), nil
+	}
+	if err := s.exec(ctx, "SET GLOBAL read_only=0", "SET GLOBAL read_only=0"); err != nil {
+		return ev, err
+	}
+	pos, err := s.Position(ctx)
+	if err != nil {
+		return ev, err
+	}
+	return append(ev, "SET GLOBAL read_only=0; position "+pos), nil
+}
+
+// drain stops receiving and waits until what was received is applied.
+func (s *mysqlStore) drain(ctx context.Context, d *dialect, l link) ([]string, error) {
+	var ev []string
+	if l.io != "No" {
+		stmt := "STOP " + d.replica() + " IO_THREAD"
+		if err := s.exec(ctx, stmt, stmt); err != nil {
+			return ev, err
+		}
+		ev = append(ev, stmt)
+	}
+	started := false
+	seen, err := s.opts.until(ctx, s.e.Target()+": apply what was received", func(ctx context.Context) (bool, string, error) {
+		l, err := s.link(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		done, seen, err := s.drained(ctx, l)
+		if done || err != nil {
+			return done, seen, err
+		}
+		if l.sqlBroken() {
+			return false, seen, fmt.Errorf("%s: received transactions cannot be applied: %w: %s", s.e.Target(), ErrBroken, l)
+		}
+		if l.sql == "No" && !started {
+			started = true
+			stmt := "START " + d.replica() + " SQL_THREAD"
+			if err := s.exec(ctx, stmt, stmt); err != nil {
+				return false, seen, err
+			}
+		}
+		s.opts.Progress(seen)
+		return false, seen, nil
+	})
+	if err != nil {
+		return ev, err
+	}
+	return append(ev, seen), nil
+}
+
+func (s *mysqlStore) Demote(ctx context.Context) ([]string, error) {
+	ro, err := s.readOnly(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ev []string
+	if ro {
+		ev = append(ev, "refuses writes already (read_only=ON)")
+	} else {
+		if err := s.refuseWrites(ctx); err != nil {
+			return nil, err
+		}
+		ev = append(ev, "SET GLOBAL read_only=1")
+	}
+	pos, err := s.Position(ctx)
+	if err != nil {
+		return ev, err
+	}
+	return append(ev, "position "+pos), nil
+}
+
+// refuseWrites sets read_only, which waits for commits in flight. The wait is bounded
+// at the server too: a statement left waiting behind a table lock would otherwise set
+// read_only long after we gave up, perhaps on a server that serves again.
+func (s *mysqlStore) refuseWrites(ctx context.Context) error {
+	wait := s.opts.Timeout
+	if t, ok := ctx.Deadline(); ok {
+		wait = min(wait, time.Until(t))
+	}
+	limit := fmt.Sprintf("SET SESSION lock_wait_timeout=%d", max(1, int(math.Floor(wait.Seconds()))))
+	if err := s.exec(ctx, "bound the wait for locks", limit); err != nil && !isNumber(err, 1193) {
+		return err
+	}
+	if err := s.exec(ctx, "SET GLOBAL read_only=1", "SET GLOBAL read_only=1"); err != nil {
+		return err
+	}
+	d, err := s.dialect(ctx)
+	if err != nil || d.maria || !d.atLeast(5, 7, 8) {
+		return err
+	}
+	// MySQL: keep administrators from writing too.
+	return s.exec(ctx, "SET GLOBAL super_read_only=1", "SET GLOBAL super_read_only=1")
+}
+
+func (s *mysqlStore) CaughtUp(ctx context.Context, source Endpoint) (bool, string, error) {
+	src, err := newMySQL(source, s.opts)
+	if err != nil {
+		return false, "", err
+	}
+	defer func() { _ = src.Close() }()
+	// The source is asked first: what it gets afterwards is not part of the question.
+	theirs, err := src.history(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	want, err := parseGTIDs(theirs.position())
+	if err != nil {
+		return false, "", err
+	}
+	mine, err := s.history(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	g := lacking(mine.all, want)
+	if !g.empty() {
+		return false, fmt.Sprintf("%d transactions of %s are missing here: %s", g.count, source.Site, g), nil
+	}
+	return true, fmt.Sprintf("has everything up to %s's %s", source.Site, want.position()), nil
+}
+
+// lacking is what of want the known history does not hold, writer by writer. It is
+// stricter than behind: a higher number of another writer does not count.
+func lacking(known, want gtids) gap {
+	var out gap
+	for _, k := range want.streams() {
+		out.addMaria(k, known.maria[k], want.maria[k])
+	}
+	for _, u := range want.uuids() {
+		out.addOracle(u, subtract(want.oracle[u], known.oracle[u]))
+	}
+	return out
+}
+
+func (s *mysqlStore) Follows(ctx context.Context, source Endpoint) (bool, string, error) {
+	l, err := s.link(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	return l.following() && sameAddress(l, source) && l.running(), l.String(), nil
+}
+
+func sameAddress(l link, source Endpoint) bool {
+	for _, a := range []string{source.sourceAddress(), source.Config.Address} {
+		host, port, err := net.SplitHostPort(a)
+		if err == nil && strings.EqualFold(host, l.host) && port == l.port {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,208 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+)
+
+func (s *mysqlStore) Follow(ctx context.Context, source Endpoint) ([]string, error) {
+	if source.Site == s.e.Site {
+		return nil, fmt.Errorf("%s cannot follow itself: %w", s.e.Target(), ErrConfig)
+	}
+	src, err := newMySQL(source, s.opts)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = src.Close() }()
+	upstream, err := src.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if upstream.following() && sameAddress(upstream, s.e) {
+		return nil, fmt.Errorf("%s: %w: %s %s (promote %s first)", s.e.Target(), ErrLoop, source.Target(), upstream, source.Site)
+	}
+	if err := s.notDiverged(ctx, src); err != nil {
+		return nil, err
+	}
+
+	var ev []string
+	ro, err := s.readOnly(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !ro {
+		if err := s.refuseWrites(ctx); err != nil {
+			return nil, err
+		}
+		ev = append(ev, "SET GLOBAL read_only=1")
+		// It accepted writes a moment ago: look again, now that nothing moves.
+		if err := s.notDiverged(ctx, src); err != nil {
+			return ev, err
+		}
+	}
+	l, err := s.link(ctx)
+	if err != nil {
+		return ev, err
+	}
+	d, err := s.dialect(ctx)
+	if err != nil {
+		return ev, err
+	}
+	if l.following() && sameAddress(l, source) && l.usingGTID {
+		if l.running() {
+			return append(ev, "already "+l.String()), nil
+		}
+	} else {
+		more, err := s.point(ctx, d, l, source)
+		ev = append(ev, more...)
+		if err != nil {
+			return ev, err
+		}
+	}
+	start := "START " + d.replica()
+	if err := s.exec(ctx, start, start); err != nil {
+		return ev, err
+	}
+	seen, err := s.linkUp(ctx, source)
+	if err != nil {
+		return ev, err
+	}
+	return append(ev, start, seen), nil
+}
+
+// notDiverged compares the whole known history of both sides.
+func (s *mysqlStore) notDiverged(ctx context.Context, src *mysqlStore) error {
+	// This side first: what it receives afterwards, the source has.
+	mine, err := s.history(ctx)
+	if err != nil {
+		return err
+	}
+	theirs, err := src.history(ctx)
+	if err != nil {
+		return err
+	}
+	if g := errant(mine.all, theirs.all); !g.empty() {
+		return fmt.Errorf("%s: %w: %d transactions that %s does not have: %s (copy what matters by hand, then rebuild this side from %s)",
+			s.e.Target(), ErrDiverged, g.count, src.e.Site, g, src.e.Site)
+	}
+	return nil
+}
+
+// point names the source to the server, with nothing started yet.
+func (s *mysqlStore) point(ctx context.Context, d *dialect, l link, source Endpoint) ([]string, error) {
+	statement, err := s.changeSource(ctx, d, source)
+	if err != nil {
+		return nil, err
+	}
+	var ev []string
+	if l.following() {
+		for _, stmt := range []string{"STOP " + d.replica(), "RESET " + d.replica() + " ALL"} {
+			if err := s.exec(ctx, stmt, stmt); err != nil {
+				return ev, err
+			}
+			ev = append(ev, stmt)
+		}
+	}
+	if d.maria {
+		// Replication goes on from gtid_slave_pos, which a former source never had: it is
+		// the newest of each domain that this side holds, whoever wrote it.
+		h, err := s.history(ctx)
+		if err != nil {
+			return ev, err
+		}
+		if pos := h.position(); pos != h.applied.position() {
+			q, err := s.quote(ctx, pos)
+			if err != nil {
+				return ev, err
+			}
+			if err := s.exec(ctx, "SET GLOBAL gtid_slave_pos", "SET GLOBAL gtid_slave_pos="+q); err != nil {
+				return ev, err
+			}
+			ev = append(ev, "SET GLOBAL gtid_slave_pos='"+pos+"'")
+		}
+	}
+	if err := s.exec(ctx, "name "+source.Target()+" as the source", statement); err != nil {
+		return ev, err
+	}
+	return append(ev, "source is now "+source.sourceAddress()+" (by GTID)"), nil
+}
+
+// changeSource composes the statement; it holds the password.
+func (s *mysqlStore) changeSource(ctx context.Context, d *dialect, source Endpoint) (string, error) {
+	host, port, err := net.SplitHostPort(source.sourceAddress())
+	if err != nil {
+		return "", fmt.Errorf("%s: replication.address %q: expected host:port: %w", source.Target(), source.sourceAddress(), ErrConfig)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return "", fmt.Errorf("%s: replication.address: port %q: %w", source.Target(), port, ErrConfig)
+	}
+	if source.Config.Replication.User == "" {
+		return "", fmt.Errorf("%s: replication.user is empty: %w (it is the account with which %s reads from %s)",
+			source.Target(), ErrConfig, s.e.Site, source.Site)
+	}
+	password, err := resolve(source.Config.Replication.Password)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", source.Target(), err)
+	}
+	s.vault.add(password)
+	word := "MASTER"
+	if !d.maria && d.atLeast(8, 0, 23) {
+		word = "SOURCE"
+	}
+	q := [3]string{host, source.Config.Replication.User, password}
+	for i := range q {
+		if q[i], err = s.quote(ctx, q[i]); err != nil {
+			return "", err
+		}
+	}
+	s.vault.add(strings.Trim(q[2], "'"))
+	set := []string{
+		word + "_HOST=" + q[0], fmt.Sprintf("%s_PORT=%d", word, n),
+		word + "_USER=" + q[1], word + "_PASSWORD=" + q[2],
+		word + "_CONNECT_RETRY=1", word + "_HEARTBEAT_PERIOD=1",
+	}
+	switch {
+	case d.maria:
+		set = append(set, "MASTER_USE_GTID=slave_pos")
+	default:
+		set = append(set, word+"_AUTO_POSITION=1")
+		if word == "SOURCE" {
+			// Without TLS, caching_sha2_password needs the source's public key.
+			set = append(set, "GET_SOURCE_PUBLIC_KEY=1")
+		}
+	}
+	verb := "CHANGE MASTER TO "
+	if word == "SOURCE" {
+		verb = "CHANGE REPLICATION SOURCE TO "
+	}
+	return verb + strings.Join(set, ", "), nil
+}
+
+// linkUp waits until both threads run, or says why they will not.
+func (s *mysqlStore) linkUp(ctx context.Context, source Endpoint) (string, error) {
+	return s.opts.until(ctx, s.e.Target()+": link to "+source.Target(), func(ctx context.Context) (bool, string, error) {
+		l, err := s.link(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		if l.running() {
+			return true, l.String(), nil
+		}
+		// 1236: the source refuses the position; the IO thread has ended for good.
+		if l.io == "No" && l.ioErrno != "" && l.ioErrno != "0" {
+			cause := ErrBroken
+			if strings.Contains(l.ioText, "not in the master's binlog") || strings.Contains(l.ioText, "errant") {
+				cause = ErrDiverged
+			}
+			return false, l.String(), fmt.Errorf("%s: %w: %s", s.e.Target(), cause, l)
+		}
+		if l.sqlBroken() {
+			return false, l.String(), fmt.Errorf("%s: %w: %s", s.e.Target(), ErrBroken, l)
+		}
+		return false, l.String(), nil
+	})
+}
