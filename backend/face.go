@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/dutyops/dutyops/backend/runbook"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -111,15 +112,15 @@ type Action struct {
 // Refusals and outcomes that faces turn into exit codes (contract.md). Test with errors.Is.
 var (
 	// ErrUsage: the request itself is wrong (unknown site, no such run): exit 2.
-	ErrUsage = errors.New("wrong request")
+	ErrUsage = failoverplan.ErrBadRequest
 	// ErrRefused: a rule refuses; nothing was changed: exit 4.
-	ErrRefused = errors.New("refused")
+	ErrRefused = runbook.ErrRefused
 	// ErrParked: stopped part-way; journaled: exit 5.
-	ErrParked = errors.New("stopped part-way")
+	ErrParked = runbook.ErrParked
 	// ErrCancelled: cancelled before anything was changed: exit 6.
-	ErrCancelled = errors.New("cancelled")
+	ErrCancelled = runbook.ErrCancelled
 	// ErrLease: another operator holds the lease: exit 7.
 	ErrLease = errors.New("another operator holds the lease")
 	// ErrWorldChanged: world or plan changed since approval; nothing was changed: exit 8.
-	ErrWorldChanged = errors.New("the world changed since the plan was approved")
+	ErrWorldChanged = runbook.ErrWorldChanged
 )

@@ -143,8 +143,10 @@ type Gate struct {
 
 // Plan is what would be done, complete and exact. Immutable; Hash binds approval to it.
 type Plan struct {
-	Kind     PlanKind     `json:"kind"`
-	Mode     Mode         `json:"mode"`
+	Kind PlanKind `json:"kind"`
+	Mode Mode     `json:"mode"`
+	// Force is the operator's --forced: soft gates do not refuse.
+	Force    bool         `json:"force,omitempty"`
 	Case     Case         `json:"case"`
 	From     string       `json:"from"`
 	To       string       `json:"to"`
@@ -162,7 +164,7 @@ type Plan struct {
 func (p *Plan) Blocked() []Gate {
 	var out []Gate
 	for _, g := range p.Gates {
-		if !g.Passed && (!g.Soft || p.Mode != Forced) {
+		if !g.Passed && (!g.Soft || !p.Force) {
 			out = append(out, g)
 		}
 	}

@@ -26,6 +26,10 @@ type Situation struct {
 	Sync    []SyncState   `json:"sync"`
 	// Paused is non-empty while an operator has stopped all actions; it is the reason given.
 	Paused string `json:"paused,omitempty"`
+	// LastServing and LastDataSite are what was known when it last could be seen; they
+	// stand in when neither DNS nor the feeds can be read now.
+	LastServing  string `json:"last_serving,omitempty"`
+	LastDataSite string `json:"last_data_site,omitempty"`
 }
 
 // SiteState is one site's health, rolled up.

@@ -1,0 +1,376 @@
+package runbook
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/dutyops/dutyops/backend/journal"
+	"github.com/dutyops/dutyops/failoverplan"
+)
+
+// How a run can end other than done. Test with errors.Is. An Action's Do that fails
+// with ErrRefused says that it is certain nothing was changed.
+var (
+	ErrRefused      = errors.New("refused")
+	ErrParked       = errors.New("stopped part-way")
+	ErrCancelled    = errors.New("cancelled")
+	ErrWorldChanged = errors.New("the world changed since the plan was approved")
+)
+
+// Result is what a look or a deed found out.
+type Result struct {
+	// Done, from Check: the world is as the step wants it.
+	Done     bool
+	Evidence []string
+	// Changed and APICalls count DNS record sets and requests.
+	Changed, APICalls int
+}
+
+// Action is what one kind of step means in the world. Check must look and never
+// touch; Do must be safe to repeat; Undo may be nil when there is nothing to undo.
+// After Do, Check is asked again: that is the verification.
+type Action struct {
+	Check func(ctx context.Context, s *Scene, step failoverplan.Step) (Result, error)
+	Do    func(ctx context.Context, s *Scene, step failoverplan.Step) (Result, error)
+	Undo  func(ctx context.Context, s *Scene, step failoverplan.Step) (Result, error)
+	// Verified: Do proves its own effect, Check is not asked again.
+	Verified bool
+	// Timeout bounds each of the three; 0 = one minute.
+	Timeout func(step failoverplan.Step) time.Duration
+}
+
+// Scene is the stage of one run: the plan, and facts that later steps or a resumed
+// process need (a savepoint's path, where a mirror was cut).
+type Scene struct {
+	Plan *failoverplan.Plan
+	x    *Executor
+	id   string
+	r    *record
+}
+
+// Fact returns a fact of this run, "" when there is none.
+func (s *Scene) Fact(key string) string {
+	s.x.mu.Lock()
+	defer s.x.mu.Unlock()
+	return s.r.facts[key]
+}
+
+// SetFact journals a fact; it is on disk when SetFact returns.
+func (s *Scene) SetFact(ctx context.Context, key, value string) error {
+	return s.x.write(ctx, s.r, s.id, journal.RunFact, runFact{Key: key, Value: value})
+}
+
+// Executor runs plans. One run at a time; the caller holds the lease.
+type Executor struct {
+	Journal *journal.Journal
+	Actions map[failoverplan.StepAction]Action
+	// OnChange is called with a copy after every entry. It must not block.
+	OnChange func(Run)
+	mu       sync.Mutex
+}
+
+func (x *Executor) write(ctx context.Context, r *record, id string, kind journal.Kind, body any) error {
+	e, err := x.Journal.Append(context.WithoutCancel(ctx), id, kind, body)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	err = r.apply(e)
+	snap := r.snapshot()
+	x.mu.Unlock()
+	if err == nil && x.OnChange != nil {
+		x.OnChange(snap)
+	}
+	return err
+}
+
+// Run opens a run and executes it to its end. stop, when closed, makes it halt at the
+// next step boundary. The error is nil when done, else wraps one of the Err values;
+// the Run is complete in every case.
+func (x *Executor) Run(ctx context.Context, id string, o Opening, stop <-chan struct{}) (Run, error) {
+	r := newRecord()
+	if o.DryRun {
+		return x.rehearse(ctx, id, o)
+	}
+	if err := x.write(ctx, r, id, journal.RunOpened, o); err != nil {
+		return Run{}, fmt.Errorf("%w: the journal cannot be written, so nothing is done: %w", ErrRefused, err)
+	}
+	return x.proceed(ctx, r, id, stop)
+}
+
+// Resume takes up a run that was interrupted or parked: what has an outcome stands,
+// everything else is looked at and done.
+func (x *Executor) Resume(ctx context.Context, id, operator string, stop <-chan struct{}) (Run, error) {
+	r, err := x.load(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, How: "resume"}); err != nil {
+		return r.snapshot(), err
+	}
+	return x.proceed(ctx, r, id, stop)
+}
+
+func (x *Executor) load(ctx context.Context, id string) (*record, error) {
+	es, err := x.Journal.Entries(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if len(es) == 0 {
+		return nil, fmt.Errorf("%w: there is no run %q; `dutyops runs list` shows them", failoverplan.ErrBadRequest, id)
+	}
+	r := newRecord()
+	for _, e := range es {
+		if err := r.apply(e); err != nil {
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+func (x *Executor) proceed(ctx context.Context, r *record, id string, stop <-chan struct{}) (Run, error) {
+	sc := &Scene{Plan: r.opening.Plan, x: x, id: id, r: r}
+	for _, group := range groups(r.opening.Plan.Steps) {
+		var todo []failoverplan.Step
+		for _, s := range group {
+			if !settled(x.state(r, s.ID)) {
+				todo = append(todo, s)
+			}
+		}
+		if len(todo) == 0 {
+			continue
+		}
+		if halted(ctx, stop) {
+			return x.halt(ctx, r, id, "stopped by the operator before: "+todo[0].Title, ErrCancelled)
+		}
+		if err := x.group(ctx, sc, todo); err != nil {
+			return x.halt(ctx, r, id, err.Error(), err)
+		}
+	}
+	if err := x.write(ctx, r, id, journal.RunClosed, runClosed{State: RunDone, Next: nextAfterDone(r.opening.Plan)}); err != nil {
+		return r.snapshot(), fmt.Errorf("%w: every step is done, but the end could not be journaled: %w", ErrParked, err)
+	}
+	return r.snapshot(), nil
+}
+
+func nextAfterDone(p *failoverplan.Plan) string {
+	if p.Kind == failoverplan.Failover {
+		return fmt.Sprintf("%s serves. When %s has recovered: `dutyops sync run`, then `dutyops failback`", p.To, p.From)
+	}
+	return p.To + " serves again"
+}
+
+// settled steps are not looked at again on resume; a failed one is.
+func settled(state string) bool {
+	return state == StepDone || state == StepAlready || state == StepSkipped
+}
+
+func (x *Executor) state(r *record, id string) string {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return r.step(id).State
+}
+
+func halted(ctx context.Context, stop <-chan struct{}) bool {
+	select {
+	case <-stop:
+		return true
+	case <-ctx.Done():
+		return true
+	default:
+		return false
+	}
+}
+
+// groups cuts the steps into runs of equal group number.
+func groups(steps []failoverplan.Step) [][]failoverplan.Step {
+	var out [][]failoverplan.Step
+	for i, s := range steps {
+		if i == 0 || s.Group != steps[i-1].Group {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], s)
+	}
+	return out
+}
+
+// group runs steps side by side and returns the first failure that is not best effort.
+func (x *Executor) group(ctx context.Context, sc *Scene, steps []failoverplan.Step) error {
+	errs := make([]error, len(steps))
+	var wg sync.WaitGroup
+	for i, s := range steps {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			errs[i] = x.step(ctx, sc, s)
+		}()
+	}
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (x *Executor) step(ctx context.Context, sc *Scene, s failoverplan.Step) error {
+	a, ok := x.Actions[s.Action]
+	if !ok {
+		return fmt.Errorf("step %s: this version does not know the action %q", s.ID, s.Action)
+	}
+	if err := x.write(ctx, sc.r, sc.id, journal.StepIntent, stepIntent{Step: s.ID}); err != nil {
+		return fmt.Errorf("step %s is not begun, its intent cannot be journaled: %w", s.ID, err)
+	}
+	out := stepOutcome{Step: s.ID}
+	err := x.attempt(ctx, sc, s, a, &out)
+	switch {
+	case err == nil:
+	case s.BestEffort:
+		out.State, out.Error = StepSkipped, err.Error()
+	default:
+		out.State, out.Error = StepFailed, err.Error()
+		out.Untouched = errors.Is(err, ErrRefused)
+	}
+	if werr := x.write(ctx, sc.r, sc.id, journal.StepOutcome, out); werr != nil {
+		return fmt.Errorf("step %s: its outcome (%s) cannot be journaled: %w", s.ID, out.State, werr)
+	}
+	if out.State == StepFailed {
+		return fmt.Errorf("%s: %w", s.Title, err)
+	}
+	return nil
+}
+
+// attempt is check, do, verify. It fills in the outcome.
+func (x *Executor) attempt(ctx context.Context, sc *Scene, s failoverplan.Step, a Action, out *stepOutcome) error {
+	tctx, cancel := context.WithTimeout(ctx, defaultTimeout(a, s))
+	defer cancel()
+	if a.Check != nil {
+		r, err := a.Check(tctx, sc, s)
+		if err != nil && a.Do == nil {
+			out.Evidence = r.Evidence
+			return err
+		}
+		if err == nil && r.Done {
+			out.State, out.Evidence = StepAlready, r.Evidence
+			if s.Risk == failoverplan.R0 {
+				out.State = StepDone // looking is all the step is for
+			}
+			return nil
+		}
+		if a.Do == nil {
+			out.Evidence = r.Evidence
+			return errors.New("it is not so")
+		}
+	}
+	r, err := a.Do(tctx, sc, s)
+	out.Evidence, out.Changed, out.APICalls = r.Evidence, r.Changed, r.APICalls
+	if err != nil {
+		return err
+	}
+	if a.Check != nil && !a.Verified {
+		v, err := a.Check(tctx, sc, s)
+		if err != nil {
+			return fmt.Errorf("done, but it cannot be verified: %w", err)
+		}
+		out.Evidence = append(out.Evidence, v.Evidence...)
+		if !v.Done {
+			return errors.New("done, but the world does not show it")
+		}
+	}
+	out.State = StepDone
+	return nil
+}
+
+func defaultTimeout(a Action, s failoverplan.Step) time.Duration {
+	if a.Timeout != nil {
+		return a.Timeout(s)
+	}
+	return time.Minute
+}
+
+// halt closes a run that did not reach its end. Nothing touched: cancelled, refused or
+// world changed. Something touched: parked, with the ways on.
+func (x *Executor) halt(ctx context.Context, r *record, id, problem string, cause error) (Run, error) {
+	touched := x.touched(r)
+	c := runClosed{Problem: problem}
+	var kind error
+	switch {
+	case touched:
+		c.State, kind = RunParked, ErrParked
+		c.Next = fmt.Sprintf("`dutyops runs resume %s --yes` goes on, `dutyops runs rollback %s --yes` takes back what was done", id, id)
+	case errors.Is(cause, ErrCancelled):
+		c.State, kind = RunCancelled, ErrCancelled
+		c.Next = "nothing was changed"
+	case errors.Is(cause, ErrWorldChanged):
+		c.State, kind = RunRefused, ErrWorldChanged
+		c.Next = "nothing was changed; plan again and look at the difference"
+	default:
+		c.State, kind = RunRefused, ErrRefused
+		c.Next = "nothing was changed; mend the cause and start again"
+	}
+	if err := x.write(ctx, r, id, journal.RunClosed, c); err != nil {
+		return r.snapshot(), fmt.Errorf("%w: %s; and the journal cannot be written: %w", kind, problem, err)
+	}
+	if errors.Is(cause, kind) {
+		return r.snapshot(), fmt.Errorf("%w; %s", cause, c.Next)
+	}
+	return r.snapshot(), fmt.Errorf("%w: %s; %s", kind, problem, c.Next)
+}
+
+// touched tells whether any step may have changed the world: done, or begun and
+// ended without the certainty that nothing happened.
+func (x *Executor) touched(r *record) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i, s := range r.run.Steps {
+		if r.opening.Plan.Steps[i].Risk == failoverplan.R0 {
+			continue
+		}
+		if s.State == StepDone || s.State == StepRunning || (s.State == StepFailed && !s.Untouched) {
+			return true
+		}
+	}
+	return false
+}
+
+// rehearse is the dry run: every check looks at the real world, nothing is done and
+// nothing is journaled.
+func (x *Executor) rehearse(ctx context.Context, id string, o Opening) (Run, error) {
+	r := newRecord()
+	body, err := json.Marshal(o)
+	if err != nil {
+		return Run{}, err
+	}
+	now := time.Now()
+	if err := r.apply(journal.Entry{At: now, Run: id, Kind: journal.RunOpened, Body: body}); err != nil {
+		return Run{}, err
+	}
+	sc := &Scene{Plan: o.Plan, x: x, id: id, r: r}
+	for i, s := range o.Plan.Steps {
+		st := &r.run.Steps[i]
+		a := x.Actions[s.Action]
+		st.State = "would-do"
+		if a.Check == nil || s.Risk == failoverplan.R0 && s.Action != failoverplan.ActPreflight {
+			continue
+		}
+		tctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+		res, err := a.Check(tctx, sc, s)
+		cancel()
+		st.Evidence = append(st.Evidence, res.Evidence...)
+		switch {
+		case err != nil && errors.Is(err, ErrWorldChanged):
+			return r.snapshot(), err
+		case err != nil:
+			st.Error = err.Error()
+		case res.Done:
+			st.State = StepAlready
+		}
+	}
+	r.run.State = RunDone
+	return r.snapshot(), nil
+}

@@ -1,0 +1,76 @@
+package runbook
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/dutyops/dutyops/backend/journal"
+	"github.com/dutyops/dutyops/failoverplan"
+)
+
+// Rollback undoes, in reverse order, every step of the run that changed the world.
+// A step that cannot be undone parks the run again, with the rest listed; a best
+// effort step that cannot is recorded and passed over.
+func (x *Executor) Rollback(ctx context.Context, id, operator, reason string, stop <-chan struct{}) (Run, error) {
+	r, err := x.load(ctx, id)
+	if err != nil {
+		return Run{}, err
+	}
+	if r.run.State == RunRolledBack || r.run.State == RunCancelled || r.run.State == RunRefused {
+		return r.snapshot(), fmt.Errorf("%w: run %s is %s: there is nothing to take back", ErrRefused, id, r.run.State)
+	}
+	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, Reason: reason, How: "rollback"}); err != nil {
+		return r.snapshot(), err
+	}
+	sc := &Scene{Plan: r.opening.Plan, x: x, id: id, r: r}
+	for _, s := range slices.Backward(r.opening.Plan.Steps) {
+		state := x.state(r, s.ID)
+		a := x.Actions[s.Action]
+		if a.Undo == nil || (state != StepDone && state != StepRunning && state != StepFailed) {
+			continue
+		}
+		if halted(ctx, stop) {
+			return x.parkRollback(ctx, r, id, "stopped by the operator before undoing: "+s.Title)
+		}
+		if err := x.undo(ctx, sc, s, a); err != nil {
+			return x.parkRollback(ctx, r, id, fmt.Sprintf("undo %s: %v", s.Title, err))
+		}
+	}
+	if err := x.write(ctx, r, id, journal.RunClosed, runClosed{State: RunRolledBack, Next: "`dutyops status` shows where things stand"}); err != nil {
+		return r.snapshot(), err
+	}
+	return r.snapshot(), nil
+}
+
+func (x *Executor) parkRollback(ctx context.Context, r *record, id, problem string) (Run, error) {
+	next := fmt.Sprintf("`dutyops runs rollback %s --yes` goes on undoing", id)
+	if err := x.write(ctx, r, id, journal.RunClosed, runClosed{State: RunParked, Problem: problem, Next: next}); err != nil {
+		return r.snapshot(), err
+	}
+	return r.snapshot(), fmt.Errorf("%w: %s; %s", ErrParked, problem, next)
+}
+
+func (x *Executor) undo(ctx context.Context, sc *Scene, s failoverplan.Step, a Action) error {
+	if err := x.write(ctx, sc.r, sc.id, journal.StepIntent, stepIntent{Step: s.ID, Undo: true}); err != nil {
+		return err
+	}
+	limit := defaultTimeout(a, s)
+	tctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	res, err := a.Undo(tctx, sc, s)
+	out := stepOutcome{Step: s.ID, State: StepUndone, Evidence: res.Evidence, Changed: res.Changed, APICalls: res.APICalls}
+	if err != nil {
+		out.State, out.Error = StepFailed, err.Error()
+		if s.BestEffort {
+			out.State = StepSkipped
+		}
+	}
+	if werr := x.write(ctx, sc.r, sc.id, journal.StepOutcome, out); werr != nil {
+		return werr
+	}
+	if err != nil && !s.BestEffort {
+		return err
+	}
+	return nil
+}

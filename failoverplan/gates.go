@@ -1,0 +1,187 @@
+package failoverplan
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Limits are the settings that gates compare with.
+type Limits struct {
+	// MaxSyncLag in seconds.
+	MaxSyncLag float64
+}
+
+// gatesFor evaluates every gate that does not need the DNS records.
+func gatesFor(kind PlanKind, t *Topology, s *Situation, j Judgement, to string, lim Limits) []Gate {
+	gs := []Gate{pauseGate(s)}
+	if kind == Failback {
+		return append(gs, awayGate(j, to), healthyGate("old-primary-healthy", s, to), seenGate(s, to), caughtUpGate(t, s, j, to, lim))
+	}
+	return append(gs, caseGate(j), otherSiteGate(j, to), healthyGate("target-healthy", s, to), seenGate(s, to), syncGate(t, s, j, to, lim))
+}
+
+func pauseGate(s *Situation) Gate {
+	if s.Paused == "" {
+		return Gate{Gate: "not-paused", Passed: true, Evidence: "actions are allowed"}
+	}
+	return Gate{Gate: "not-paused", Evidence: "all actions are paused: " + s.Paused, ClearsWhen: "`dutyops unpause --reason …`, or the pause expires"}
+}
+
+func caseGate(j Judgement) Gate {
+	g := Gate{Gate: "case-judged", Soft: true, Passed: j.Case != CaseIsolated, Evidence: "the case is " + string(j.Case)}
+	if !g.Passed {
+		g.Evidence = "the case cannot be judged: " + strings.Join(j.Because, "; ")
+		g.ClearsWhen = "we see the sites again, or a person who has other evidence uses --forced"
+	}
+	return g
+}
+
+func otherSiteGate(j Judgement, to string) Gate {
+	g := Gate{Gate: "target-not-serving", Passed: true, Evidence: fmt.Sprintf("%s serves, %s takes over", j.Serving, to)}
+	if to == j.Serving && to == j.DataSite {
+		g.Passed = false
+		g.Evidence = to + " serves already"
+		g.ClearsWhen = "another site is named with --to"
+	} else if to == j.Serving && j.Case != CaseDataDown {
+		g.Passed = false
+		g.Evidence = fmt.Sprintf("%s serves already; its data comes from %s, which is up", to, j.DataSite)
+		g.ClearsWhen = "the data platform of " + j.DataSite + " fails, or another site is named with --to"
+	}
+	return g
+}
+
+func awayGate(j Judgement, to string) Gate {
+	if j.Serving == to && j.DataSite == to {
+		return Gate{Gate: "away-from-home", Evidence: to + " serves already: there is nothing to bring home", ClearsWhen: "another site serves"}
+	}
+	return Gate{Gate: "away-from-home", Passed: true, Evidence: fmt.Sprintf("%s serves, %s takes the feeds", j.Serving, j.DataSite)}
+}
+
+func healthyGate(name string, s *Situation, to string) Gate {
+	st, ok := s.Site(to)
+	if !ok {
+		return Gate{Gate: name, Evidence: to + " was not observed", ClearsWhen: to + " is watched"}
+	}
+	if bad := unfit(st); bad != "" {
+		return Gate{Gate: name, Evidence: to + ": " + bad, ClearsWhen: "gateway, business and data platform of " + to + " are up"}
+	}
+	return Gate{Gate: name, Passed: true, Evidence: fmt.Sprintf("%s: gateway %s, business %s, data %s", to, st.Gateway, st.Platform(Business).State, st.Platform(Data).State)}
+}
+
+// seenGate asks for positive evidence of the target's health: unknown is not down,
+// but it is no ground to send users there either.
+func seenGate(s *Situation, to string) Gate {
+	st, _ := s.Site(to)
+	var blind []string
+	if seen(st.Gateway) == unseen {
+		blind = append(blind, "gateway "+stateWord(st.Gateway))
+	}
+	for _, k := range []PlatformKind{Business, Data} {
+		if p := st.Platform(k); seen(p.State) == unseen {
+			blind = append(blind, fmt.Sprintf("%s %s", k, stateWord(p.State)))
+		}
+	}
+	if len(blind) == 0 {
+		return Gate{Gate: "target-seen", Soft: true, Passed: true, Evidence: "every part of " + to + " that matters was seen"}
+	}
+	return Gate{Gate: "target-seen", Soft: true, Evidence: to + ": " + strings.Join(blind, ", "), ClearsWhen: "its probes answer, or a person who has looked uses --forced"}
+}
+
+func stateWord(s State) string {
+	if s == "" {
+		return string(Unknown)
+	}
+	return string(s)
+}
+
+// syncGate asks whether the target has the data. A lag that cannot be known because
+// the source is gone does not refuse: it is what a failover is for, and the plan says so.
+func syncGate(t *Topology, s *Situation, j Judgement, to string, lim Limits) Gate {
+	var bad, notes []string
+	for _, x := range moved(t, s, j, to) {
+		name := fmt.Sprintf("%s/%s", x.Platform, x.Component)
+		sourceUp := sourceSeen(s, x)
+		switch {
+		case x.State == Diverged:
+			bad = append(bad, name+" has diverged: "+x.Detail)
+		case x.Lag > lim.MaxSyncLag:
+			bad = append(bad, fmt.Sprintf("%s is %.0f s behind (limit %.0f s)", name, x.Lag, lim.MaxSyncLag))
+		case (x.State == Broken || x.State == Stopped) && sourceUp:
+			bad = append(bad, fmt.Sprintf("%s does not follow %s: %s", name, x.From, orState(x)))
+		case x.Lag < 0:
+			notes = append(notes, name+": lag not known, its source does not answer")
+		}
+	}
+	g := Gate{Gate: "target-in-sync", Soft: true, Passed: len(bad) == 0}
+	if !g.Passed {
+		g.Evidence = strings.Join(bad, "; ")
+		g.ClearsWhen = "`dutyops sync status` shows the lag below the limit, or a person accepts the loss with --forced"
+		return g
+	}
+	g.Evidence = "every synced store of " + to + " is within the lag limit"
+	if len(notes) > 0 {
+		g.Evidence = strings.Join(notes, "; ")
+	}
+	return g
+}
+
+// caughtUpGate is failback's: the old primary must have, or be about to get, everything.
+func caughtUpGate(t *Topology, s *Situation, j Judgement, to string, lim Limits) Gate {
+	var bad, turn []string
+	for _, x := range moved(t, s, j, to) {
+		name := fmt.Sprintf("%s/%s", x.Platform, x.Component)
+		switch {
+		case x.State == Diverged:
+			bad = append(bad, name+" has diverged: "+x.Detail)
+		case x.State == Broken:
+			bad = append(bad, name+" cannot follow "+x.From+": "+orState(x))
+		case x.State == Stopped:
+			turn = append(turn, name)
+		case x.State == SyncUnknown || x.Lag < 0:
+			bad = append(bad, name+": its position cannot be read: "+orState(x))
+		case x.Lag > lim.MaxSyncLag:
+			bad = append(bad, fmt.Sprintf("%s is %.0f s behind (limit %.0f s)", name, x.Lag, lim.MaxSyncLag))
+		}
+	}
+	g := Gate{Gate: "data-caught-up", Passed: len(bad) == 0}
+	switch {
+	case len(bad) > 0:
+		g.Evidence = strings.Join(bad, "; ")
+		g.ClearsWhen = "`dutyops sync status` shows every store of " + to + " streaming within the lag limit"
+	case len(turn) > 0:
+		g.Evidence = "first turned round and brought level, while users stay where they are: " + strings.Join(turn, ", ")
+	default:
+		g.Evidence = "every synced store of " + to + " follows and is within the lag limit"
+	}
+	return g
+}
+
+func orState(x SyncState) string {
+	if x.Detail != "" {
+		return x.Detail
+	}
+	return x.State
+}
+
+func sourceSeen(s *Situation, x SyncState) bool {
+	st, _ := s.Site(x.From)
+	return seen(st.Platform(x.Platform).Part(x.Component).State) == yes
+}
+
+// moved lists the sync relations of the stores that a move to the site concerns.
+func moved(t *Topology, s *Situation, j Judgement, to string) []SyncState {
+	var out []SyncState
+	for _, x := range s.Sync {
+		if x.To != to {
+			continue
+		}
+		c, ok := t.Counterpart(to, x.Platform, x.Component)
+		if !ok || c.Sync != Sync {
+			continue
+		}
+		if (x.Platform == Business && x.From == j.Serving) || (x.Platform == Data && x.From == j.DataSite) {
+			out = append(out, x)
+		}
+	}
+	return out
+}

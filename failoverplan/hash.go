@@ -1,0 +1,28 @@
+package failoverplan
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+)
+
+// hash binds an approval to what will be done. Evidence, reasons and the time of
+// planning stay out of it: they may be worded anew while the plan is the same.
+func hash(p *Plan) string {
+	b, err := json.Marshal(struct {
+		Format   int
+		Kind     PlanKind
+		Mode     Mode
+		Force    bool
+		Case     Case
+		From, To string
+		Stations []string
+		DNS      []ZoneChange
+		Steps    []Step
+	}{1, p.Kind, p.Mode, p.Force, p.Case, p.From, p.To, p.Stations, p.DNS, p.Steps})
+	if err != nil {
+		panic("failoverplan: a plan of plain values cannot fail to marshal: " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}

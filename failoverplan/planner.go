@@ -1,0 +1,368 @@
+package failoverplan
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// ErrBadRequest is a plan request that makes no sense in this topology.
+var ErrBadRequest = errors.New("wrong request")
+
+// Request is everything a plan is made from. Make is a pure function of it.
+type Request struct {
+	Kind      PlanKind
+	To        string   // "" = best standby (failover), home (failback)
+	Stations  []string // empty = all
+	Force     bool
+	Topology  *Topology
+	Situation *Situation
+	Limits    Limits
+	// Live holds the record sets of each zone as the provider has them now.
+	Live map[string][]RecordSet
+	// LiveProblems: zone -> why its records could not be read through the provider.
+	LiveProblems map[string]string
+}
+
+// Make plans. The error is ErrBadRequest with what to do; a plan that a rule
+// refuses is returned complete, with the refusing gates in it (Plan.Blocked).
+func Make(r Request) (*Plan, error) {
+	j := Judge(r.Topology, r.Situation)
+	to, because, err := target(r, j)
+	if err != nil {
+		return nil, err
+	}
+	stations, err := stationSet(r)
+	if err != nil {
+		return nil, err
+	}
+	p := &Plan{
+		Kind: r.Kind, Force: r.Force, Case: j.Case, From: j.Serving, To: to,
+		Stations: stations, Because: append(j.Because, because...),
+	}
+	p.Gates = gatesFor(r.Kind, r.Topology, r.Situation, j, to, r.Limits)
+	changes, gates := dnsChanges(r, to, stations)
+	p.DNS = changes
+	p.Gates = append(p.Gates, gates...)
+
+	m := move{Topology: r.Topology, Situation: r.Situation, To: to, BusinessFrom: j.Serving, DataFrom: j.DataSite, Kind: r.Kind}
+	all := len(stations) == len(r.Topology.Stations())
+	switch {
+	case r.Kind == Failover && !all && j.Case == CaseNormal:
+		// Some stations of a healthy system: only their names move, writes stay.
+		p.Because = append(p.Because, "only some stations move and nothing is down: stores and feeds stay where they are")
+	case r.Kind == Failover && j.Case == CaseBusinessDown:
+		m.Business = true
+	default:
+		m.Business = true
+		m.Data = true
+	}
+	m.Business = m.Business && m.BusinessFrom != to
+	m.Data = m.Data && m.DataFrom != to
+	p.Mode = mode(r, j)
+	p.Steps = steps(p, m)
+	p.Hash = hash(p)
+	return p, nil
+}
+
+func target(r Request, j Judgement) (string, []string, error) {
+	to := r.To
+	var because []string
+	if to == "" {
+		if r.Kind == Failback {
+			to = r.Topology.Home
+		} else if to, because = BestStandby(r.Topology, r.Situation, j); to == "" {
+			// Nobody is fit: plan for the heaviest other site, whose gates will say why not.
+			for _, s := range r.Topology.Sites {
+				if s.Name != j.Serving {
+					to = s.Name
+					break
+				}
+			}
+		}
+	}
+	if _, ok := r.Topology.Site(to); !ok {
+		return "", nil, fmt.Errorf("%w: there is no site %q; sites are %v", ErrBadRequest, to, siteNames(r.Topology))
+	}
+	if r.Kind == Failback && to != r.Topology.Home {
+		return "", nil, fmt.Errorf("%w: a failback goes home, to %s; to move to %s use failover", ErrBadRequest, r.Topology.Home, to)
+	}
+	return to, because, nil
+}
+
+func siteNames(t *Topology) []string {
+	var out []string
+	for _, s := range t.Sites {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
+func stationSet(r Request) ([]string, error) {
+	all := r.Topology.Stations()
+	if len(r.Stations) == 0 {
+		return all, nil
+	}
+	for _, s := range r.Stations {
+		if !slices.Contains(all, s) {
+			return nil, fmt.Errorf("%w: there is no station %q; stations are %v", ErrBadRequest, s, all)
+		}
+	}
+	var out []string
+	for _, s := range all { // topology order, no doubles
+		if slices.Contains(r.Stations, s) {
+			out = append(out, s)
+		}
+	}
+	if r.Kind == Failback && len(out) != len(all) {
+		return nil, fmt.Errorf("%w: a failback brings every station home; leave --stations away", ErrBadRequest)
+	}
+	return out, nil
+}
+
+// mode is forced when the side that is left cannot take part, or a person said so.
+func mode(r Request, j Judgement) Mode {
+	if r.Force || (r.Kind == Failover && j.Case != CaseNormal) {
+		return Forced
+	}
+	return Graceful
+}
+
+// move is what goes where.
+type move struct {
+	Topology               *Topology
+	Situation              *Situation
+	Kind                   PlanKind
+	To                     string
+	Business, Data         bool
+	BusinessFrom, DataFrom string
+}
+
+func (m move) from(k PlatformKind) string {
+	if k == Business {
+		return m.BusinessFrom
+	}
+	return m.DataFrom
+}
+
+// platforms lists those that move, business first.
+func (m move) platforms() []PlatformKind {
+	var out []PlatformKind
+	if m.Business {
+		out = append(out, Business)
+	}
+	if m.Data {
+		out = append(out, Data)
+	}
+	return out
+}
+
+// stores lists the components of the platform at a site that hold data and are synced.
+func (m move) stores(site string, k PlatformKind) []Component {
+	s, _ := m.Topology.Site(site)
+	p, _ := s.Platform(k)
+	var out []Component
+	for _, c := range p.Components {
+		if c.Sync == Sync && promotable(c.Kind) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// promotable kinds have a writable and a following role of their own.
+func promotable(k ComponentKind) bool { return k == MySQL || k == Elasticsearch || k == Redis }
+
+func (m move) ofKind(site string, k ComponentKind) []Component {
+	s, _ := m.Topology.Site(site)
+	p, _ := s.Platform(Data)
+	var out []Component
+	for _, c := range p.Components {
+		if c.Kind == k {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// builder collects steps; steps added under one group run side by side.
+type builder struct {
+	steps []Step
+	group int
+}
+
+func (b *builder) next() { b.group++ }
+
+func (b *builder) add(s Step) {
+	s.Group = b.group
+	s.ID = fmt.Sprintf("%02d-%s", len(b.steps)+1, s.Action)
+	b.steps = append(b.steps, s)
+}
+
+// steps lays out the plan in the order that never leaves two writers: stop the old
+// one, wait for its last word, start the new one, then move the users, then prove it.
+func steps(p *Plan, m move) []Step {
+	b := &builder{group: 1}
+	b.add(Step{Phase: PhaseDecide, Action: ActPreflight, Risk: R0, Site: m.To,
+		Title: "Look at the world once more", Why: "the plan holds only for the world it was made from"})
+	leftSideOptional := p.Kind == Failover && p.Mode == Forced
+	if p.Kind == Failback {
+		turnRound(b, m)
+	}
+	fence(b, m, leftSideOptional)
+	promote(b, m)
+	switchUsers(b, p, m.To)
+	reprotect(b, m)
+	return b.steps
+}
+
+// turnRound makes the site that will take over follow the one that serves, and
+// brings it level while users stay where they are (failback only).
+func turnRound(b *builder, m move) {
+	b.next()
+	for _, k := range m.platforms() {
+		for _, c := range m.stores(m.To, k) {
+			b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R3, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name,
+				Title: fmt.Sprintf("%s: %s/%s follows %s", m.To, k, c.Name, m.from(k)), Why: "what was written while away must come home first"})
+		}
+	}
+	if m.Data {
+		for _, c := range m.ofKind(m.To, KafkaConnect) {
+			if len(c.Mirrors[m.DataFrom]) > 0 {
+				b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
+					Title: fmt.Sprintf("%s: mirror Kafka from %s", m.To, m.DataFrom), Why: "records received while away must come home first"})
+			}
+		}
+	}
+	b.next()
+	catchUp(b, m, PhaseReprotect, false, "Wait until %s has what %s has (%s)")
+}
+
+func catchUp(b *builder, m move, phase Phase, optional bool, title string) {
+	for _, k := range m.platforms() {
+		for _, c := range m.stores(m.To, k) {
+			b.add(Step{Phase: phase, Action: ActCatchUp, Risk: R0, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf(title, m.To, m.from(k), string(k)+"/"+c.Name)})
+		}
+	}
+	if !m.Data {
+		return
+	}
+	for _, c := range m.ofKind(m.To, KafkaConnect) {
+		if len(c.Mirrors[m.DataFrom]) > 0 {
+			b.add(Step{Phase: phase, Action: ActCatchUp, Risk: R0, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf(title, m.To, m.DataFrom, "data/kafka")})
+		}
+	}
+}
+
+// fence stops the side that is left from writing, and takes its last word.
+func fence(b *builder, m move, optional bool) {
+	if m.Data {
+		b.next()
+		for _, f := range m.Topology.Feeds {
+			b.add(Step{Phase: PhaseFence, Action: ActCutFeed, Risk: R3, Site: m.DataFrom, Feed: f.Name,
+				Title: fmt.Sprintf("Cut upstream %s from %s", f.Name, m.DataFrom), Undo: "attach it to " + m.DataFrom + " again",
+				Why: "no message may arrive at two sites (mission A4)"})
+		}
+		b.next()
+		for _, c := range m.ofKind(m.DataFrom, Flink) {
+			if c.Job != "" {
+				b.add(Step{Phase: PhaseFence, Action: ActStopIngest, Risk: R3, Site: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
+					Title: fmt.Sprintf("Stop the ingest job of %s with a savepoint", m.DataFrom), Undo: "start it again from the savepoint"})
+			}
+		}
+	}
+	b.next()
+	for _, k := range m.platforms() {
+		for _, c := range m.stores(m.from(k), k) {
+			b.add(Step{Phase: PhaseFence, Action: ActDemote, Risk: R3, Site: m.from(k), Peer: m.To, Platform: k, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf("Fence %s: %s/%s refuses writes", m.from(k), k, c.Name), Undo: "make it writable again"})
+		}
+	}
+	b.next()
+	catchUp(b, m, PhaseFence, optional, "Final sync: %s takes the last of %s (%s)")
+	if m.Data {
+		b.next()
+		for _, c := range m.ofKind(m.To, KafkaConnect) {
+			if len(c.Mirrors[m.DataFrom]) > 0 {
+				b.add(Step{Phase: PhaseFence, Action: ActStopMirror, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
+					Title: fmt.Sprintf("Stop mirroring Kafka from %s to %s, mark the cut", m.DataFrom, m.To), Undo: "resume the mirror"})
+			}
+		}
+	}
+}
+
+// promote makes the target the writer and gives it the feeds.
+func promote(b *builder, m move) {
+	b.next()
+	for _, k := range m.platforms() {
+		for _, c := range m.stores(m.To, k) {
+			b.add(Step{Phase: PhaseSwitch, Action: ActPromote, Risk: R4, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name,
+				Title: fmt.Sprintf("Promote %s: %s/%s becomes the writable one", m.To, k, c.Name), Undo: "make it follow " + m.from(k) + " again"})
+		}
+	}
+	if !m.Data {
+		return
+	}
+	b.next()
+	for _, c := range m.ofKind(m.To, Flink) {
+		if c.Job != "" {
+			b.add(Step{Phase: PhaseSwitch, Action: ActStartIngest, Risk: R3, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
+				Title: fmt.Sprintf("Start the ingest job at %s", m.To), Undo: "stop it"})
+		}
+	}
+	b.next()
+	for _, f := range m.Topology.Feeds {
+		b.add(Step{Phase: PhaseSwitch, Action: ActAttachFeed, Risk: R3, Site: m.To, Peer: m.DataFrom, Feed: f.Name,
+			Title: fmt.Sprintf("Attach upstream %s to %s", f.Name, m.To), Undo: "detach it"})
+	}
+}
+
+// switchUsers moves the names and proves that users arrive.
+func switchUsers(b *builder, p *Plan, to string) {
+	if len(p.DNS) == 0 {
+		return
+	}
+	b.next()
+	for _, z := range p.DNS {
+		b.add(Step{Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider,
+			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs"})
+	}
+	b.next()
+	b.add(Step{Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to, Title: "Every authoritative server answers with " + to})
+	b.next()
+	b.add(Step{Phase: PhaseVerify, Action: ActVerifyUsers, Risk: R0, Site: to, Title: "Every name is served by the gateway of " + to})
+	b.add(Step{Phase: PhasePropagate, Action: ActVerifyResolvers, Risk: R0, Site: to, BestEffort: true, Title: "Watched resolvers forget the old answer"})
+}
+
+// reprotect makes every other site follow the new writer, as far as it answers.
+func reprotect(b *builder, m move) {
+	if !m.Business && !m.Data {
+		return
+	}
+	b.next()
+	for _, s := range m.Topology.Sites {
+		if s.Name == m.To {
+			continue
+		}
+		for _, k := range m.platforms() {
+			for _, c := range m.stores(s.Name, k) {
+				if _, ok := m.Topology.Counterpart(m.To, k, c.Name); !ok {
+					continue
+				}
+				b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R3, Site: s.Name, Peer: m.To, Platform: k, Component: c.Name, BestEffort: true,
+					Title: fmt.Sprintf("Re-protect: %s/%s/%s follows %s", s.Name, k, c.Name, m.To)})
+			}
+		}
+		if !m.Data {
+			continue
+		}
+		for _, c := range m.ofKind(s.Name, KafkaConnect) {
+			if len(c.Mirrors[m.To]) > 0 {
+				b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R2, Site: s.Name, Peer: m.To, Platform: Data, Component: c.Name, BestEffort: true,
+					Title: fmt.Sprintf("Re-protect: %s mirrors Kafka from %s", s.Name, m.To)})
+			}
+		}
+	}
+}
