@@ -1,0 +1,215 @@
+package probes
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+)
+
+// Bounds of an HTTP answer.
+const (
+	maxBody       = 4 << 20
+	maxHealthBody = 256 << 10
+)
+
+// web asks over HTTP: no retries, no redirects, no proxy, a new connection each
+// time (a kept one would hide that newcomers are refused), bodies bounded.
+type web struct {
+	t     Target
+	base  string
+	pass  password
+	resty *resty.Client
+	trans *http.Transport
+}
+
+func newWeb(t Target, limit int) (*web, error) {
+	if t.URL == "" {
+		return nil, errNeedsURL
+	}
+	u, err := url.Parse(t.URL)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return nil, fmt.Errorf("url %q is not http://host or https://host", noUserinfo(t.URL))
+	}
+	tr := &http.Transport{
+		DialContext:            dial,
+		DisableKeepAlives:      true,
+		MaxResponseHeaderBytes: 64 << 10,
+		TLSHandshakeTimeout:    10 * time.Second,
+	}
+	rc := resty.New().
+		SetTransport(tr).
+		SetRetryCount(0).
+		SetResponseBodyLimit(limit).
+		SetLogger(silent{}).
+		SetHeader("User-Agent", "dutyops-probe").
+		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }))
+	if t.HostHeader != "" {
+		rc.SetPreRequestHook(func(_ *resty.Client, req *http.Request) error {
+			req.Host = t.HostHeader
+			return nil
+		})
+		// asked by address, the certificate is still that of the name users enter
+		name, _, err := net.SplitHostPort(t.HostHeader)
+		if err != nil {
+			name = t.HostHeader
+		}
+		tr.TLSClientConfig = &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
+	}
+	return &web{t: t, base: strings.TrimRight(t.URL, "/"), pass: password{read: t.Password}, resty: rc, trans: tr}, nil
+}
+
+// reply is a whole, bounded HTTP answer.
+type reply struct {
+	code   int
+	status string
+	body   []byte
+	header http.Header
+}
+
+// do asks once; when the credentials are refused and the secret has changed
+// meanwhile, once more with the new one.
+func (w *web) do(ctx context.Context, c *conv, method, path string, body any) (*reply, error) {
+	pw, err := w.pass.get(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	r, err := w.once(ctx, c, method, path, body, pw)
+	if err != nil || r.code != http.StatusUnauthorized || w.t.User == "" {
+		return r, err
+	}
+	pw, changed, err := w.pass.reread(ctx, c)
+	if err != nil || !changed {
+		return r, err
+	}
+	c.note("  the password changed, asking again with the new one")
+	return w.once(ctx, c, method, path, body, pw)
+}
+
+func (w *web) once(ctx context.Context, c *conv, method, path string, body any, pw string) (*reply, error) {
+	req := w.resty.R().SetContext(ctx)
+	if w.t.User != "" {
+		req.SetBasicAuth(w.t.User, pw)
+	}
+	if body != nil {
+		req.SetHeader("Content-Type", "application/json").SetBody(body)
+	}
+	target := w.base + path
+	if w.t.HostHeader != "" {
+		c.asked("%s %s (Host: %s)", method, noUserinfo(target), w.t.HostHeader)
+	} else {
+		c.asked("%s %s", method, noUserinfo(target))
+	}
+	resp, err := req.Execute(method, target)
+	if err != nil {
+		return nil, err
+	}
+	r := &reply{code: resp.StatusCode(), status: resp.Status(), body: resp.Body(), header: resp.Header()}
+	c.got("%s, %d bytes: %s", clean(r.status, 60), len(r.body), clean(string(r.body[:min(len(r.body), 200)]), 200))
+	return r, nil
+}
+
+// json asks for a document. On a status other than 2xx it returns *statusError.
+func (w *web) json(ctx context.Context, c *conv, method, path string, body, into any) error {
+	r, err := w.do(ctx, c, method, path, body)
+	if err != nil {
+		return err
+	}
+	if r.code < 200 || r.code > 299 {
+		return &statusError{r}
+	}
+	if err := json.Unmarshal(r.body, into); err != nil {
+		return joinErr(errGarbage, err)
+	}
+	return nil
+}
+
+// statusError is an HTTP answer that is not the one hoped for.
+type statusError struct{ *reply }
+
+func (e *statusError) Error() string { return "answered " + clean(e.status, 60) }
+
+// failedHTTP is failed, with HTTP's own ways to refuse.
+func (w *web) failedHTTP(ctx context.Context, c *conv, err error) answer {
+	se, ok := err.(*statusError) //nolint:errorlint // made in this file, never wrapped
+	if !ok {
+		return c.failed(ctx, w.host(), err)
+	}
+	switch {
+	case se.code == http.StatusUnauthorized && w.t.User == "":
+		return unknown("cannot ask: it wants a user and password, none is configured")
+	case se.code == http.StatusUnauthorized:
+		return unknown("wrong password for %s", w.t.User)
+	case se.code == http.StatusForbidden:
+		return unknown("cannot ask: %s may not read this (403)", nobody(w.t.User))
+	default:
+		return down("answered %s", clean(se.status, 60))
+	}
+}
+
+func nobody(user string) string {
+	if user == "" {
+		return "an anonymous caller"
+	}
+	return user
+}
+
+func (w *web) host() string {
+	u, err := url.Parse(w.base)
+	if err != nil {
+		return w.base
+	}
+	return u.Host
+}
+
+func (w *web) close() error {
+	w.trans.CloseIdleConnections()
+	return nil
+}
+
+// parallel runs the questions at the same time, at most eight at once. A panic in
+// one is returned as its error: an answer must not take the process down.
+func parallel(fns ...func() error) []error {
+	errs := make([]error, len(fns))
+	sem := make(chan struct{}, 8)
+	var wg sync.WaitGroup
+	for i, fn := range fns {
+		wg.Go(func() {
+			sem <- struct{}{}
+			defer func() {
+				if r := recover(); r != nil {
+					errs[i] = fmt.Errorf("%w: the answer broke the reader: %v", errGarbage, r)
+				}
+				<-sem
+			}()
+			errs[i] = fn()
+		})
+	}
+	wg.Wait()
+	return errs
+}
+
+func noUserinfo(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "(unreadable url)"
+	}
+	u.User = nil
+	return u.String()
+}
+
+// silent keeps a library from writing to the terminal that shows the dashboard.
+type silent struct{}
+
+func (silent) Errorf(string, ...any) {}
+func (silent) Warnf(string, ...any)  {}
+func (silent) Debugf(string, ...any) {}
+func (silent) Print(...any)          {}

@@ -1,0 +1,272 @@
+package probes
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// mysqlAsker asks a MySQL or MariaDB server for its version, whether it is
+// read-only, its GTID position and its replica status. It only reads.
+type mysqlAsker struct {
+	t    Target
+	pass password
+	db   *sql.DB
+	conn kept[*sql.Conn]
+}
+
+func newMySQL(t Target) (asker, error) {
+	if _, _, err := net.SplitHostPort(t.Address); err != nil {
+		return nil, errNeedsAddress
+	}
+	a := &mysqlAsker{t: t, pass: password{read: t.Password}}
+	cfg := mysql.NewConfig()
+	cfg.Net, cfg.Addr, cfg.User = "tcp", t.Address, t.User
+	cfg.Logger = silent{}
+	cfg.DialFunc = dial
+	cfg.MaxAllowedPacket = 1 << 20
+	err := cfg.Apply(mysql.BeforeConnect(func(ctx context.Context, cfg *mysql.Config) error {
+		c, ok := ctx.Value(convKey{}).(*conv)
+		if !ok {
+			c = newConv(ctx, t)
+		}
+		pw, err := a.pass.get(ctx, c)
+		cfg.Passwd = pw
+		return err
+	}))
+	if err != nil {
+		return nil, err
+	}
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	a.db = sql.OpenDB(connector)
+	// no idle ones: the connection kept is held in conn, and a new one is really new
+	a.db.SetMaxIdleConns(-1)
+	a.db.SetMaxOpenConns(4)
+	a.conn = kept[*sql.Conn]{open: a.login, shut: func(sc *sql.Conn) { _ = sc.Close() }, renew: renewAfter}
+	return a, nil
+}
+
+// login opens a connection, reading the password again when it is refused.
+func (a *mysqlAsker) login(ctx context.Context, c *conv) (*sql.Conn, error) {
+	sc, err := a.db.Conn(ctx)
+	if err == nil {
+		c.answered()
+		c.note("< logged in as %s", a.t.User)
+		return sc, nil
+	}
+	if Classify(err) != ClassAuth {
+		return nil, err
+	}
+	c.answered()
+	if _, changed, rerr := a.pass.reread(ctx, c); rerr != nil || !changed {
+		return nil, err
+	}
+	c.note("  the password changed, trying the new one")
+	return a.db.Conn(ctx)
+}
+
+func (a *mysqlAsker) close() error {
+	a.conn.close()
+	return a.db.Close()
+}
+
+func (a *mysqlAsker) ask(ctx context.Context, c *conv) answer {
+	var st mysqlState
+	newcomer, err := a.conn.with(ctx, c, func(sc *sql.Conn) error {
+		st = mysqlState{}
+		return a.read(ctx, c, sc, &st)
+	})
+	if err != nil {
+		return a.failed(ctx, c, err)
+	}
+	st.facts(c)
+	v := st.judge(c, a.t.role())
+	if newcomer != nil {
+		f := a.failed(ctx, c, newcomer)
+		f.detail += " (a connection made earlier still works)"
+		if badness(f.status) > badness(v.status) {
+			return f
+		}
+	}
+	return v
+}
+
+// failed adds the server's own refusals to the common ones.
+func (a *mysqlAsker) failed(ctx context.Context, c *conv, err error) answer {
+	var my *mysql.MySQLError
+	if errors.As(err, &my) {
+		switch my.Number {
+		case 1040, 1203:
+			c.note("! %s", my.Message)
+			return down("refuses: too many connections")
+		case 1053, 1077, 1079:
+			c.note("! %s", my.Message)
+			return down("is shutting down")
+		}
+	}
+	return c.failed(ctx, a.t.Address, err)
+}
+
+// mysqlState is what one probe read.
+type mysqlState struct {
+	version  string
+	readOnly bool
+	position string
+	applied  string // what a replica has applied, when the server keeps it apart
+	replica  map[string]string
+	// replicaErr says why the replica status could not be read.
+	replicaErr string
+}
+
+// read asks the questions. It returns an error only when the connection is lost
+// before the first answer; later failures leave facts out.
+func (a *mysqlAsker) read(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+	row, err := a.row(ctx, c, sc, "SELECT @@version AS version, @@global.read_only AS read_only")
+	if err != nil {
+		return err
+	}
+	if row == nil {
+		return fmt.Errorf("%w: no row for the version", errGarbage)
+	}
+	st.version, st.readOnly = row["version"], truthy(row["read_only"])
+	if err := a.readPosition(ctx, c, sc, st); lost(ctx, err) {
+		return err
+	}
+	if err := a.readReplica(ctx, c, sc, st); lost(ctx, err) {
+		return err
+	}
+	return nil
+}
+
+// lost tells a broken connection from a question that the server refused.
+func lost(ctx context.Context, err error) bool {
+	var my *mysql.MySQLError
+	return err != nil && (ctx.Err() != nil || !errors.As(err, &my))
+}
+
+func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+	if !strings.Contains(strings.ToLower(st.version), "mariadb") {
+		row, err := a.row(ctx, c, sc, "SELECT @@global.gtid_executed AS executed")
+		if err == nil {
+			st.position = squeeze(row["executed"])
+		}
+		return err
+	}
+	row, err := a.row(ctx, c, sc, "SELECT @@gtid_current_pos AS current_pos, @@gtid_binlog_pos AS binlog_pos, @@gtid_slave_pos AS slave_pos")
+	if err != nil {
+		return err
+	}
+	st.position = squeeze(row["current_pos"])
+	if st.position == "" {
+		st.position = squeeze(row["binlog_pos"])
+	}
+	st.applied = squeeze(row["slave_pos"])
+	return nil
+}
+
+// readReplica reads the replica status by either name of the statement.
+func (a *mysqlAsker) readReplica(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+	row, err := a.row(ctx, c, sc, "SHOW REPLICA STATUS")
+	var my *mysql.MySQLError
+	if errors.As(err, &my) && (my.Number == 1064 || my.Number == 1289 || my.Number == 1235) {
+		row, err = a.row(ctx, c, sc, "SHOW SLAVE STATUS")
+	}
+	if errors.As(err, &my) {
+		st.replicaErr = "not allowed"
+		if my.Number != 1227 && my.Number != 1142 && my.Number != 1044 {
+			st.replicaErr = clean(my.Message, 100)
+		}
+		return nil
+	}
+	st.replica = row
+	return err
+}
+
+// row returns the first row with lower-case column names, nil when there is none.
+// A NULL is absent from the map.
+func (a *mysqlAsker) row(ctx context.Context, c *conv, sc *sql.Conn, query string) (map[string]string, error) {
+	c.asked("%s", query)
+	rows, err := sc.QueryContext(ctx, query)
+	if err != nil {
+		c.note("! %s", err)
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	cols, err := rows.Columns()
+	if err != nil {
+		return nil, err
+	}
+	if !rows.Next() {
+		if rows.Err() == nil {
+			c.got("no row")
+		}
+		return nil, rows.Err()
+	}
+	raw := make([]sql.RawBytes, len(cols))
+	dest := make([]any, len(cols))
+	for i := range raw {
+		dest[i] = &raw[i]
+	}
+	if err := rows.Scan(dest...); err != nil {
+		return nil, err
+	}
+	out := make(map[string]string, len(cols))
+	var shown []string
+	for i, name := range cols {
+		if raw[i] == nil {
+			shown = append(shown, name+"=NULL")
+			continue
+		}
+		v := string(raw[i][:min(len(raw[i]), maxGTIDText)])
+		out[strings.ToLower(name)] = v
+		if v != "" && interesting(name) {
+			shown = append(shown, name+"="+clean(v, 80))
+		}
+	}
+	c.got("%s", strings.Join(shown, " "))
+	return out, nil
+}
+
+// interesting keeps a replica status of sixty columns readable in a transcript.
+func interesting(col string) bool {
+	col = strings.ToLower(col)
+	for _, w := range []string{"running", "error", "errno", "behind", "gtid", "master_host", "master_port", "source_host", "source_port",
+		"version", "read_only", "_pos", "executed", "io_state", "retrieved"} {
+		if strings.Contains(col, w) {
+			return !strings.Contains(col, "timestamp")
+		}
+	}
+	return false
+}
+
+func truthy(s string) bool {
+	switch strings.ToUpper(strings.TrimSpace(s)) {
+	case "", "0", "OFF", "FALSE":
+		return false
+	}
+	return true
+}
+
+// squeeze removes the line breaks that the server puts into long GTID sets.
+func squeeze(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\r' || r == ' ' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func number(s string) (float64, bool) {
+	f, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
+	return f, err == nil
+}

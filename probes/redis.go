@@ -1,0 +1,317 @@
+package probes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// redisAsker reads INFO: role, replication link, offsets.
+type redisAsker struct {
+	t    Target
+	pass password
+	conn kept[*redis.Client]
+}
+
+// The client logs failed dials to stderr, which would tear the dashboard; it has
+// only a process-wide switch for it.
+var quietRedis = sync.OnceFunc(logging.Disable)
+
+func newRedis(t Target) (asker, error) {
+	if _, _, err := net.SplitHostPort(t.Address); err != nil {
+		return nil, errNeedsAddress
+	}
+	quietRedis()
+	a := &redisAsker{t: t, pass: password{read: t.Password}}
+	a.conn = kept[*redis.Client]{open: a.open, shut: func(r *redis.Client) { _ = r.Close() }, renew: renewAfter}
+	return a, nil
+}
+
+// open connects and logs in, reading the password again when it is refused.
+func (a *redisAsker) open(ctx context.Context, c *conv) (*redis.Client, error) {
+	pw, err := a.pass.get(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	r, err := a.connect(ctx, c, pw)
+	if err == nil || Classify(err) != ClassAuth {
+		return r, err
+	}
+	pw, changed, rerr := a.pass.reread(ctx, c)
+	if rerr != nil || !changed {
+		return nil, err
+	}
+	c.note("  the password changed, trying the new one")
+	return a.connect(ctx, c, pw)
+}
+
+func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Client, error) {
+	raw, err := dial(ctx, "tcp", a.t.Address)
+	if err != nil {
+		return nil, err
+	}
+	// The connection is made here, so that its failure is ours to see, and given to
+	// a pool of one that can never make another behind our back.
+	var once sync.Once
+	r := redis.NewClient(&redis.Options{
+		Addr: a.t.Address, Username: a.t.User, Password: pw,
+		Protocol: 2, DisableIdentity: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		MaxRetries:               -1, DialerRetries: 1, PoolSize: 1,
+		ContextTimeoutEnabled: true, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
+		ConnMaxIdleTime: -1, ConnMaxLifetime: -1,
+		Dialer: func(context.Context, string, string) (net.Conn, error) {
+			var conn net.Conn
+			once.Do(func() { conn = &respGuard{Conn: raw} })
+			if conn == nil {
+				return nil, net.ErrClosed
+			}
+			return conn, nil
+		},
+	})
+	c.asked("PING")
+	pong, err := r.Ping(ctx).Result()
+	if err != nil && !serverSaid(err) || Classify(err) == ClassAuth {
+		_ = r.Close()
+		_ = raw.Close()
+		if err != nil && Classify(err) == ClassAuth {
+			c.answered()
+		}
+		return nil, err
+	}
+	if err != nil {
+		pong = err.Error()
+	}
+	c.got("%s", pong)
+	return r, nil
+}
+
+// serverSaid tells an error reply from a broken connection.
+func serverSaid(err error) bool {
+	var re redis.Error
+	return errors.As(err, &re)
+}
+
+func (a *redisAsker) close() error {
+	a.conn.close()
+	return nil
+}
+
+func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
+	var info map[string]string
+	var refusal error
+	newcomer, err := a.conn.with(ctx, c, func(r *redis.Client) error {
+		info, refusal = map[string]string{}, nil
+		cmds, err := r.Pipelined(ctx, func(p redis.Pipeliner) error {
+			c.asked("INFO replication, INFO server, INFO persistence")
+			p.Info(ctx, "replication")
+			p.Info(ctx, "server")
+			p.Info(ctx, "persistence")
+			return nil
+		})
+		if err != nil && !serverSaid(err) {
+			return err
+		}
+		for _, cmd := range cmds {
+			s, ok := cmd.(*redis.StringCmd)
+			if !ok {
+				continue
+			}
+			if cmd.Err() != nil {
+				c.got("%s", cmd.Err())
+				if refusal == nil && len(info) == 0 {
+					refusal = cmd.Err()
+				}
+				continue
+			}
+			for k, v := range parseInfo(s.Val()) {
+				info[k] = v
+			}
+		}
+		c.got("%s", showInfo(info))
+		return nil
+	})
+	if err != nil {
+		return c.failed(ctx, a.t.Address, err)
+	}
+	v := a.judge(ctx, c, info, refusal)
+	if newcomer != nil {
+		f := c.failed(ctx, a.t.Address, newcomer)
+		f.detail += " (a connection made earlier still works)"
+		if badness(f.status) > badness(v.status) {
+			return f
+		}
+	}
+	return v
+}
+
+func (a *redisAsker) judge(ctx context.Context, c *conv, info map[string]string, refusal error) answer {
+	if refusal != nil && info["role"] == "" {
+		return a.refused(ctx, c, refusal)
+	}
+	r := redisFacts(c, info)
+	var f findings
+	if info["loading"] == "1" {
+		f.add(down("is loading its data set from disk"))
+	}
+	switch a.t.role() {
+	case RoleSource:
+		if r.replica {
+			c.expected("role:master, as this is the source")
+			f.add(down("is a replica of %s and refuses writes, but should take them", orNobody(r.of)))
+		}
+		if r.refusesWrites != "" {
+			c.expected("a source that takes writes")
+			f.add(down("refuses writes: %s", r.refusesWrites))
+		}
+	case RoleReplica:
+		switch {
+		case !r.replica:
+			c.expected("role:slave, as this is a replica")
+			f.add(degraded("should be a replica, but follows nobody"))
+		case r.state != replicaStreaming:
+			c.expected("master_link_status:up")
+			f.add(degraded("replication of %s is %s%s", orNobody(r.of), r.state, r.since))
+		}
+	case RoleAny:
+	}
+	if info["rdb_last_bgsave_status"] == "err" {
+		f.add(degraded("its last save to disk failed"))
+	}
+	return f.verdict(up("%s", r.describe()))
+}
+
+func (a *redisAsker) refused(ctx context.Context, c *conv, err error) answer {
+	text := err.Error()
+	switch {
+	case strings.HasPrefix(text, "LOADING"):
+		return down("is loading its data set from disk")
+	case strings.HasPrefix(text, "NOPERM"):
+		return unknown("cannot ask: %s may not run INFO", nobody(a.t.User))
+	case strings.HasPrefix(text, "MASTERDOWN"):
+		return down("a replica whose source is gone: %s", clean(text, 80))
+	case Classify(err) == ClassAuth:
+		return c.failed(ctx, a.t.Address, err)
+	}
+	return degraded("answers, but tells nothing of itself: %s", clean(text, 100))
+}
+
+type redisRole struct {
+	replica       bool
+	of            string
+	state         string
+	since         string
+	position      string
+	replicas      int
+	refusesWrites string
+}
+
+// redisFacts reads INFO's keys (https://redis.io/docs/latest/commands/info/).
+func redisFacts(c *conv, info map[string]string) redisRole {
+	f := &c.facts
+	f.Version = info["redis_version"]
+	r := redisRole{replica: info["role"] == "slave" || info["role"] == "replica"}
+	r.replicas, _ = strconv.Atoi(info["connected_slaves"])
+	if !r.replica {
+		f.Role, f.ReadOnly = "primary", ptr(false)
+		f.Position = info["master_repl_offset"]
+		c.extra("replicas", strconv.Itoa(r.replicas))
+		r.refusesWrites = redisRefusesWrites(info)
+		if r.refusesWrites != "" {
+			f.ReadOnly = ptr(true)
+		}
+		return r
+	}
+	f.Role, f.ReadOnly = "replica", ptr(info["slave_read_only"] != "0")
+	if info["master_host"] != "" {
+		r.of = net.JoinHostPort(info["master_host"], info["master_port"])
+	}
+	f.ReplicaOf = r.of
+	f.Position = info["slave_repl_offset"]
+	f.SourcePosition = info["slave_read_repl_offset"]
+	r.position = f.Position
+	switch {
+	case info["master_link_status"] == "up":
+		r.state = replicaStreaming
+	case info["master_sync_in_progress"] == "1":
+		r.state, r.since = replicaConnecting, ", copying everything"
+	default:
+		r.state = replicaConnecting
+	}
+	f.ReplicaState = r.state
+	if s, ok := number(info["master_link_down_since_seconds"]); ok && s >= 0 && r.state != replicaStreaming {
+		f.LagSeconds = ptr(s)
+		r.since = fmt.Sprintf(", link down for %s", seconds(s))
+	}
+	c.extra("last_io_s", info["master_last_io_seconds_ago"])
+	return r
+}
+
+// redisRefusesWrites: a primary that answers every write with an error says so here.
+func redisRefusesWrites(info map[string]string) string {
+	need, err := strconv.Atoi(info["min_slaves_to_write"])
+	if err != nil || need == 0 {
+		if info["read_only"] == "1" || info["master_read_only"] == "1" {
+			return "it is set read-only"
+		}
+		return ""
+	}
+	have, _ := strconv.Atoi(info["min_slaves_good_slaves"])
+	if have < need {
+		return fmt.Sprintf("%d good replicas, it wants %d", have, need)
+	}
+	return ""
+}
+
+func (r redisRole) describe() string {
+	if !r.replica {
+		if r.replicas == 1 {
+			return "primary, 1 replica"
+		}
+		return fmt.Sprintf("primary, %d replicas", r.replicas)
+	}
+	if r.state == replicaStreaming {
+		return "replica of " + orNobody(r.of) + ", link up"
+	}
+	return fmt.Sprintf("replica of %s, %s%s", orNobody(r.of), r.state, r.since)
+}
+
+// parseInfo reads "key:value" lines; everything else is skipped.
+func parseInfo(s string) map[string]string {
+	out := map[string]string{}
+	if len(s) > maxRESPBulk {
+		s = s[:maxRESPBulk]
+	}
+	for line := range strings.SplitSeq(s, "\n") {
+		line = strings.TrimRight(line, "\r")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		k, v, ok := strings.Cut(line, ":")
+		if !ok || len(out) >= 1024 {
+			continue
+		}
+		out[k] = v
+	}
+	return out
+}
+
+func showInfo(info map[string]string) string {
+	var b strings.Builder
+	for _, k := range []string{"role", "master_host", "master_port", "master_link_status", "slave_repl_offset", "master_repl_offset",
+		"connected_slaves", "loading", "rdb_last_bgsave_status"} {
+		if v, ok := info[k]; ok {
+			fmt.Fprintf(&b, "%s=%s ", k, clean(v, 60))
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
