@@ -20,8 +20,9 @@ const (
 	Refuse Mode = -2
 	// Blackhole holds the bytes of both directions, FIN and RST included. New
 	// connections are accepted but nothing answers. What was held flows once the
-	// Link is healed, except for a connection that was opened and given up in the
-	// meantime: the server never hears of that one.
+	// Link is healed, with two exceptions, as on a real line: a connection that was
+	// opened and given up in the meantime never reaches the server, and what a sender
+	// that has reset its connection had on the way is lost.
 	Blackhole Mode = -3
 	// OneWay lets client-to-server bytes pass and holds the answers.
 	OneWay Mode = -4

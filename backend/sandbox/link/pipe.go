@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,6 +32,9 @@ type pipe struct {
 	ctx    context.Context // ends when the pipe is torn down
 	cancel context.CancelFunc
 
+	// broke says, per direction (1: answers), that the sender reset its side.
+	broke [2]atomic.Bool
+
 	mu     sync.Mutex
 	client net.Conn
 	server net.Conn // nil until dialled
@@ -53,7 +57,7 @@ func (p *pipe) run() {
 
 	questions := make(chan chunk, maxHeld)
 	gone := make(chan struct{})
-	wg.Go(func() { p.read(p.client, questions, gone) })
+	wg.Go(func() { p.read(p.client, questions, gone, &p.broke[0]) })
 
 	// While bytes to the server are held, the server must not see the connection:
 	// real packets would not have arrived. A client that gives up meanwhile leaves
@@ -69,7 +73,7 @@ func (p *pipe) run() {
 		return
 	}
 	answers := make(chan chunk, maxHeld)
-	wg.Go(func() { p.read(server, answers, make(chan struct{})) })
+	wg.Go(func() { p.read(server, answers, make(chan struct{}), &p.broke[1]) })
 	var both sync.WaitGroup
 	both.Go(func() { p.write(server, questions, false) })
 	both.Go(func() { p.write(p.client, answers, true) })
@@ -107,8 +111,9 @@ func (p *pipe) attach(server net.Conn) bool {
 	return true
 }
 
-// read turns what src sends into chunks. gone is closed when src has ended.
-func (p *pipe) read(src net.Conn, out chan<- chunk, gone chan<- struct{}) {
+// read turns what src sends into chunks. gone is closed when src has ended, broke
+// is set when it ended by a reset.
+func (p *pipe) read(src net.Conn, out chan<- chunk, gone chan<- struct{}, broke *atomic.Bool) {
 	defer close(gone)
 	buf := make([]byte, minChunk)
 	for {
@@ -126,6 +131,7 @@ func (p *pipe) read(src net.Conn, out chan<- chunk, gone chan<- struct{}) {
 			}
 		}
 		if err != nil {
+			broke.Store(!errors.Is(err, io.EOF))
 			select {
 			case out <- chunk{at: time.Now(), err: err}:
 			case <-p.ctx.Done():
@@ -145,7 +151,13 @@ func (p *pipe) write(dst net.Conn, in <-chan chunk, answers bool) {
 		case <-p.ctx.Done():
 			return
 		}
-		if !p.waitTurn(c.at, answers) {
+		held, ok := p.waitTurn(c.at, answers)
+		if !ok {
+			return
+		}
+		if held && p.broke[side(answers)].Load() {
+			// A sender that is gone repeats nothing: what was held is lost for good.
+			p.shut(true)
 			return
 		}
 		if c.err != nil {
@@ -165,31 +177,36 @@ func (p *pipe) write(dst net.Conn, in <-chan chunk, answers bool) {
 	}
 }
 
-// waitTurn blocks until a chunk read at the given time may be delivered.
-func (p *pipe) waitTurn(at time.Time, answers bool) bool {
+// side is the index of a direction in broke.
+func side(answers bool) int {
+	if answers {
+		return 1
+	}
+	return 0
+}
+
+// waitTurn blocks until a chunk read at the given time may be delivered. held
+// tells that it was stopped on the way and not only delayed; ok is false when the
+// pipe was torn down.
+func (p *pipe) waitTurn(at time.Time, answers bool) (held, ok bool) {
 	for {
 		mode, changed := p.link.current()
-		if !mode.holds(answers) {
+		var due <-chan time.Time
+		if mode.holds(answers) {
+			held = true
+		} else {
 			wait := time.Until(at.Add(mode.Latency()))
 			if mode.Latency() == 0 || wait <= 0 {
-				return true
+				return held, true
 			}
-			timer := time.NewTimer(wait)
-			select {
-			case <-timer.C:
-				return true
-			case <-changed:
-				timer.Stop()
-				continue
-			case <-p.ctx.Done():
-				timer.Stop()
-				return false
-			}
+			due = time.After(wait)
 		}
 		select {
+		case <-due:
+			return held, true
 		case <-changed:
 		case <-p.ctx.Done():
-			return false
+			return held, false
 		}
 	}
 }
