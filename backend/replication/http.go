@@ -1,0 +1,117 @@
+package replication
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/go-resty/resty/v2"
+
+	"github.com/dutyops/dutyops/backend/config"
+)
+
+// maxAnswer bounds what is read of one answer.
+const maxAnswer = 4 << 20
+
+// httpServer is one HTTP API with an account.
+type httpServer struct {
+	name     string
+	url      string
+	user     string
+	password config.Secret
+	rc       *resty.Client
+	vault    vault
+}
+
+func newHTTPServer(e Endpoint, opts Options) (*httpServer, error) {
+	if e.Config.URL == "" {
+		return nil, fmt.Errorf("%s: url is empty: %w", e.Target(), ErrConfig)
+	}
+	h := &httpServer{name: e.Target(), url: strings.TrimRight(e.Config.URL, "/")}
+	h.user, h.password = e.account()
+	h.rc = resty.New().SetBaseURL(h.url).SetTimeout(opts.Timeout).SetLogger(silentResty{}).
+		SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy())
+	return h, nil
+}
+
+// silentResty keeps the client from writing to stderr; what it has to say comes as errors.
+type silentResty struct{}
+
+func (silentResty) Errorf(string, ...any) {}
+func (silentResty) Warnf(string, ...any)  {}
+func (silentResty) Debugf(string, ...any) {}
+
+func (h *httpServer) close() { h.rc.GetClient().CloseIdleConnections() }
+
+// statusError is an answer that is not the one hoped for.
+type statusError struct {
+	Code int
+	text string
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("HTTP %d: %s", e.Code, e.text) }
+
+func isStatus(err error, codes ...int) bool {
+	var se *statusError
+	if !errors.As(err, &se) {
+		return false
+	}
+	for _, c := range codes {
+		if se.Code == c {
+			return true
+		}
+	}
+	return false
+}
+
+// call sends body as JSON (none when nil) and decodes a 2xx answer into out (unless nil).
+func (h *httpServer) call(ctx context.Context, method, path string, body, out any) error {
+	password, err := resolve(h.password)
+	if err != nil {
+		return fmt.Errorf("%s: %w", h.name, err)
+	}
+	h.vault.add(password)
+	r := h.rc.R().SetContext(ctx).SetHeader("Accept", "application/json")
+	if h.user != "" {
+		r.SetBasicAuth(h.user, password)
+	}
+	if body != nil {
+		r.SetHeader("Content-Type", "application/json").SetBody(body)
+	}
+	answer, err := r.Execute(method, path)
+	if err != nil {
+		if errors.Is(err, context.Canceled) {
+			return fmt.Errorf("%s: %s %s: %w", h.name, method, path, err)
+		}
+		return fmt.Errorf("%s: %s %s: %w: %s", h.name, method, path, ErrUnreachable, h.vault.scrub(err.Error()))
+	}
+	if !answer.IsSuccess() {
+		return fmt.Errorf("%s: %s %s: %w%s", h.name, method, path,
+			&statusError{Code: answer.StatusCode(), text: brief(h.vault.scrub(answer.String()))}, httpHint(answer.StatusCode()))
+	}
+	if out == nil {
+		return nil
+	}
+	if err := json.Unmarshal(answer.Body(), out); err != nil {
+		return fmt.Errorf("%s: %s %s: the answer is not the JSON expected: %w (%s)", h.name, method, path, err, brief(h.vault.scrub(answer.String())))
+	}
+	return nil
+}
+
+func httpHint(code int) string {
+	if code == http.StatusUnauthorized || code == http.StatusForbidden {
+		return " (check control.user and control.password of the component)"
+	}
+	return ""
+}
+
+func brief(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	if r := []rune(s); len(r) > 300 {
+		return string(r[:300]) + " ..."
+	}
+	return s
+}

@@ -1,0 +1,308 @@
+package replication
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// A Redis primary has no read-only switch. It refuses writes when it asks for more
+// replicas than there can be (min-replicas-to-write, error NOREPLICAS). The value that
+// was configured is kept inside the fence, so that Promote can restore it.
+const redisFence = 1_000_000
+
+// redisPing is what a primary adds to its replication stream when nothing else
+// happens: *1\r\n$4\r\nPING\r\n, once per repl-ping-replica-period.
+const redisPing = 14
+
+// maxIdlePings is how many of them a primary sends to a replica that has gone before it
+// drops the link: repl-timeout (60 s) over repl-ping-replica-period (10 s), plus one.
+const maxIdlePings = 7
+
+// redisStore drives Redis 5 and later and what speaks like it.
+type redisStore struct {
+	e     Endpoint
+	opts  Options
+	rdb   *redis.Client
+	vault vault
+}
+
+// The client logs failed dials to stderr and has only a process-wide switch for it.
+var quietRedis = sync.OnceFunc(logging.Disable)
+
+func openRedis(e Endpoint, opts Options) (Store, error) { return newRedis(e, opts) }
+
+func newRedis(e Endpoint, opts Options) (*redisStore, error) {
+	if _, _, err := net.SplitHostPort(e.Config.Address); err != nil {
+		return nil, fmt.Errorf("%s: address %q: expected host:port: %w", e.Target(), e.Config.Address, ErrConfig)
+	}
+	quietRedis()
+	s := &redisStore{e: e, opts: opts.withDefaults()}
+	user, password := e.account()
+	s.rdb = redis.NewClient(&redis.Options{
+		Addr: e.Config.Address, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, PoolSize: 1,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		DialTimeout:              s.opts.Timeout, ReadTimeout: s.opts.Timeout, WriteTimeout: s.opts.Timeout, ContextTimeoutEnabled: true,
+		CredentialsProviderContext: func(context.Context) (string, string, error) {
+			p, err := resolve(password)
+			s.vault.add(p)
+			return user, p, err
+		},
+	})
+	return s, nil
+}
+
+func (s *redisStore) Close() error { return s.rdb.Close() }
+
+func (s *redisStore) wrap(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	text := s.vault.scrub(err.Error())
+	var re redis.Error
+	if errors.As(err, &re) {
+		if i := strings.Index(text, ", with args beginning with"); i > 0 {
+			text = text[:i]
+		}
+		return fmt.Errorf("%s: %s: %s", s.e.Target(), op, text)
+	}
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("%s: %s: %w", s.e.Target(), op, err)
+	}
+	return fmt.Errorf("%s at %s: %s: %w: %s", s.e.Target(), s.e.Config.Address, op, ErrUnreachable, text)
+}
+
+func (s *redisStore) do(ctx context.Context, op string, args ...any) error {
+	return s.wrap(op, s.rdb.Do(ctx, args...).Err())
+}
+
+// redisInfo is INFO replication.
+type redisInfo map[string]string
+
+func (i redisInfo) replica() bool { return i["role"] == "slave" || i["role"] == "replica" }
+
+func (i redisInfo) num(key string) int64 {
+	n, err := strconv.ParseInt(i[key], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// offset is how far the data set itself is.
+func (i redisInfo) offset() int64 {
+	if i.replica() {
+		return i.num("slave_repl_offset")
+	}
+	return i.num("master_repl_offset")
+}
+
+func (i redisInfo) of() string { return net.JoinHostPort(i["master_host"], i["master_port"]) }
+
+func (i redisInfo) String() string {
+	if !i.replica() {
+		return fmt.Sprintf("role master, offset %d, %s replicas", i.offset(), orZero(i["connected_slaves"]))
+	}
+	s := fmt.Sprintf("replica of %s, link %s, offset %d", i.of(), i["master_link_status"], i.offset())
+	if i.partial() {
+		s += ", first copy not complete"
+	}
+	return s
+}
+
+func orZero(s string) string {
+	if s == "" {
+		return "0"
+	}
+	return s
+}
+
+// partial is true while the data set is being replaced by the source's.
+func (i redisInfo) partial() bool { return i.replica() && i["master_sync_in_progress"] == "1" }
+
+func (s *redisStore) info(ctx context.Context) (redisInfo, error) {
+	text, err := s.rdb.Info(ctx, "replication").Result()
+	if err != nil {
+		return nil, s.wrap("INFO replication", err)
+	}
+	out := redisInfo{}
+	for line := range strings.SplitSeq(text, "\n") {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
+			out[k] = v
+		}
+	}
+	if out["role"] == "" {
+		return nil, fmt.Errorf("%s: INFO replication tells no role: %w", s.e.Target(), ErrUnsupported)
+	}
+	return out, nil
+}
+
+// minReplicas reads min-replicas-to-write.
+func (s *redisStore) minReplicas(ctx context.Context) (int64, error) {
+	m, err := s.rdb.ConfigGet(ctx, "min-replicas-to-write").Result()
+	if err != nil {
+		return 0, s.wrap("CONFIG GET min-replicas-to-write", err)
+	}
+	n, err := strconv.ParseInt(orZero(m["min-replicas-to-write"]), 10, 64)
+	return n, s.wrap("CONFIG GET min-replicas-to-write", err)
+}
+
+func (s *redisStore) IsSource(ctx context.Context) (bool, string, error) {
+	i, err := s.info(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if i.replica() {
+		return false, i.String(), nil
+	}
+	n, err := s.minReplicas(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if n >= redisFence {
+		return false, i.String() + ", fenced (min-replicas-to-write)", nil
+	}
+	return true, i.String(), nil
+}
+
+func (s *redisStore) Promote(ctx context.Context) ([]string, error) {
+	i, err := s.info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ev []string
+	if i.replica() {
+		if i.partial() {
+			return nil, fmt.Errorf("%s: the first copy from %s is not complete, its data set is a part only: %w", s.e.Target(), i.of(), ErrBroken)
+		}
+		if err := s.do(ctx, "REPLICAOF NO ONE", "REPLICAOF", "NO", "ONE"); err != nil {
+			return nil, err
+		}
+		ev = append(ev, fmt.Sprintf("REPLICAOF NO ONE at offset %d", i.offset()))
+	} else {
+		ev = append(ev, "follows nobody already: "+i.String())
+	}
+	more, err := s.unfence(ctx)
+	return append(ev, more...), err
+}
+
+func (s *redisStore) unfence(ctx context.Context) ([]string, error) {
+	n, err := s.minReplicas(ctx)
+	if err != nil || n < redisFence {
+		return nil, err
+	}
+	if err := s.do(ctx, "CONFIG SET min-replicas-to-write", "CONFIG", "SET", "min-replicas-to-write", strconv.FormatInt(n-redisFence, 10)); err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("fence removed (min-replicas-to-write %d)", n-redisFence)}, nil
+}
+
+// Demote fences a primary. A replica refuses writes by itself.
+func (s *redisStore) Demote(ctx context.Context) ([]string, error) {
+	i, err := s.info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if i.replica() {
+		return s.replicaReadOnly(ctx, i)
+	}
+	n, err := s.minReplicas(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if n >= redisFence {
+		return []string{"refuses writes already: " + i.String()}, nil
+	}
+	// The check is off while min-replicas-max-lag is 0.
+	m, err := s.rdb.ConfigGet(ctx, "min-replicas-max-lag").Result()
+	if err != nil {
+		return nil, s.wrap("CONFIG GET min-replicas-max-lag", err)
+	}
+	if orZero(m["min-replicas-max-lag"]) == "0" {
+		if err := s.do(ctx, "CONFIG SET min-replicas-max-lag", "CONFIG", "SET", "min-replicas-max-lag", "10"); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.do(ctx, "CONFIG SET min-replicas-to-write", "CONFIG", "SET", "min-replicas-to-write", strconv.FormatInt(n+redisFence, 10)); err != nil {
+		return nil, err
+	}
+	return []string{"fenced: CONFIG SET min-replicas-to-write (every write is answered NOREPLICAS)", i.String()}, nil
+}
+
+func (s *redisStore) replicaReadOnly(ctx context.Context, i redisInfo) ([]string, error) {
+	if i["slave_read_only"] != "0" {
+		return []string{"a replica refuses writes: " + i.String()}, nil
+	}
+	if err := s.do(ctx, "CONFIG SET replica-read-only", "CONFIG", "SET", "replica-read-only", "yes"); err != nil {
+		return nil, err
+	}
+	return []string{"CONFIG SET replica-read-only yes"}, nil
+}
+
+func (s *redisStore) CaughtUp(ctx context.Context, source Endpoint) (bool, string, error) {
+	src, err := newRedis(source, s.opts)
+	if err != nil {
+		return false, "", err
+	}
+	defer func() { _ = src.Close() }()
+	theirs, err := src.info(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	mine, err := s.info(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if mine.partial() {
+		return false, mine.String(), nil
+	}
+	if mine["master_replid"] != theirs["master_replid"] {
+		return false, fmt.Sprintf("holds another history than %s (%s)", source.Site, mine), nil
+	}
+	if d := theirs.offset() - mine.offset(); d > 0 {
+		return false, fmt.Sprintf("%d bytes behind %s's offset %d", d, source.Site, theirs.offset()), nil
+	}
+	return true, fmt.Sprintf("has everything up to %s's offset %d", source.Site, theirs.offset()), nil
+}
+
+func (s *redisStore) Applied(ctx context.Context) (bool, string, error) {
+	i, err := s.info(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if i.partial() {
+		return false, i.String(), nil
+	}
+	if read, ok := i["slave_read_repl_offset"]; ok && i.replica() && i.num("slave_read_repl_offset") > i.offset() {
+		return false, fmt.Sprintf("received up to %s, applied up to %d", read, i.offset()), nil
+	}
+	return true, i.String(), nil
+}
+
+func (s *redisStore) Follows(ctx context.Context, source Endpoint) (bool, string, error) {
+	i, err := s.info(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	return i.replicaOf(source) && i["master_link_status"] == "up", i.String(), nil
+}
+
+func (i redisInfo) replicaOf(source Endpoint) bool {
+	return i.replica() && (i.of() == source.sourceAddress() || i.of() == source.Config.Address)
+}
+
+func (s *redisStore) Position(ctx context.Context) (string, error) {
+	i, err := s.info(ctx)
+	if err != nil {
+		return "", err
+	}
+	return strconv.FormatInt(i.offset(), 10), nil
+}
