@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +19,6 @@ type checker struct {
 }
 
 func (k *checker) all() {
-	c := k.c
 	k.head()
 	k.c.applyDefaults()
 	k.sites()
@@ -31,9 +31,6 @@ func (k *checker) all() {
 	k.upstreams()
 	k.syncRules()
 	k.thresholds()
-	if !k.spoilt("") && len(c.Domains) == 0 {
-		k.add("domains", "no domains are configured", "at least one name that users enter", "add a list \"domains:\" with name, station and zone")
-	}
 }
 
 func (k *checker) head() {
@@ -78,8 +75,22 @@ func parent(path string) string {
 	return ""
 }
 
-// add reports a problem at the nearest place the file has for path, unless it is
-// already complained about.
+// broken says whether anything at or below path was complained about while decoding:
+// conclusions from what is missing there would be wrong.
+func (k *checker) broken(path string) bool {
+	if k.spoilt(path) {
+		return true
+	}
+	for bad := range k.bad {
+		if strings.HasPrefix(bad, path+".") || strings.HasPrefix(bad, path+"[") {
+			return true
+		}
+	}
+	return false
+}
+
+// add reports a problem at the nearest place the file has for path, unless the
+// decoder has already complained about it.
 func (k *checker) add(path, what, expected, todo string) {
 	if k.spoilt(path) {
 		return
@@ -94,15 +105,16 @@ func (k *checker) add(path, what, expected, todo string) {
 			break
 		}
 	}
-	k.report(at, path, what, expected, todo)
+	k.problems = append(k.problems, Problem{
+		File: k.file, Line: at.line, Column: at.column, Path: path,
+		What: what, Expected: expected, Todo: todo,
+	})
 }
 
 // choice checks a word against the ones allowed; missing counts as wrong.
 func (k *checker) choice(path, got string, allowed []string, todo string) {
-	for _, a := range allowed {
-		if got == a {
-			return
-		}
+	if slices.Contains(allowed, got) {
+		return
 	}
 	if got == "" {
 		k.add(path, path+" is missing", oneOf(allowed), todo)
@@ -140,7 +152,7 @@ func (k *checker) unique(seen map[string]string, path, what, name string) {
 		if at, ok := k.places[first]; ok {
 			where = fmt.Sprintf("; the first is at line %d", at.line)
 		}
-		k.add(path, fmt.Sprintf("%s %q appears twice", what, shorten(name)), "each once"+where, "rename or remove one of them")
+		k.add(path, fmt.Sprintf("%s %q appears twice", what, shorten(name)), "it once"+where, "rename or remove one of them")
 		return
 	}
 	seen[name] = path
@@ -224,11 +236,11 @@ func (k *checker) address(path, s string) {
 	}
 }
 
-// names lists the names of a slice.
+// names lists the names of a slice, each once.
 func names[T any](items []T, name func(T) string) []string {
 	var out []string
 	for _, it := range items {
-		if n := name(it); n != "" {
+		if n := name(it); n != "" && !slices.Contains(out, n) {
 			out = append(out, n)
 		}
 	}
@@ -237,10 +249,8 @@ func names[T any](items []T, name func(T) string) []string {
 
 // reference checks that name is one of known; what is "site", "zone", ...
 func (k *checker) reference(path, what, name string, known []string) bool {
-	for _, n := range known {
-		if n == name {
-			return true
-		}
+	if slices.Contains(known, name) {
+		return true
 	}
 	expected := "one of " + strings.Join(known, ", ")
 	if len(known) == 0 {

@@ -24,7 +24,9 @@ func (k *checker) component(path string, m *Component, s *Site) {
 		k.address(path+".url", m.URL)
 	}
 	k.brokers(path+".brokers", m.Brokers)
-	k.account(path, m.User, m.Password, kind)
+	if !slices.Contains(spec.required, "user") {
+		k.account(path, m.User, m.Password, kind)
+	}
 	k.account(path+".control", m.Control.User, m.Control.Password, kind)
 	k.account(path+".replication", m.Replication.User, m.Replication.Password, kind)
 	if k.has(path + ".replication.address") {
@@ -55,7 +57,7 @@ func (k *checker) keys(path, what string, spec kindSpec, common []string, v refl
 		switch {
 		case slices.Contains(common, key):
 		case slices.Contains(spec.required, key) && v.Field(index[key]).IsZero():
-			k.add(at, fmt.Sprintf("%s is missing", at), "it: "+what+" needs "+strings.Join(spec.required, ", "), "add \""+key+": ...\"")
+			k.add(at, fmt.Sprintf("%s is missing", at), strings.Join(spec.required, ", ")+" in "+what, "add \""+key+": ...\"")
 		case written && !spec.allows(key):
 			k.add(at, fmt.Sprintf("%s does not belong to %s", at, what), "only "+strings.Join(slices.Concat(common, spec.required, spec.anyOf, spec.optional), ", "), "remove it, or correct the kind")
 		}
@@ -78,13 +80,13 @@ func (k *checker) brokers(path string, brokers []string) {
 
 // account: a password needs a user, except where the protocol knows passwords alone.
 func (k *checker) account(path, user string, password Secret, kind failoverplan.ComponentKind) {
-	if password != "" && user == "" && kind != failoverplan.Redis {
+	if k.has(path+".password") && password != "" && user == "" && kind != failoverplan.Redis {
 		k.add(path+".user", path+" has a password but no user", "both", "add \"user: ...\"")
 	}
 }
 
 func (k *checker) job(path string, m *Component) {
-	if !k.has(path) || reflect.ValueOf(m.Job).IsZero() {
+	if !k.has(path) {
 		return
 	}
 	if m.Job.Name == "" {
@@ -106,7 +108,9 @@ func (k *checker) mirrors(path string, mirrors []Mirror, s *Site) {
 		case s.Name:
 			k.add(at+".from", fmt.Sprintf("%s.from: site %q would mirror itself", at, s.Name), "another site", "name the site that is copied from")
 		default:
-			k.reference(at+".from", "site", m.From, known)
+			if !k.broken("sites") {
+				k.reference(at+".from", "site", m.From, known)
+			}
 		}
 		k.unique(seen, at+".from", "mirror from", m.From)
 		if len(m.Connectors) == 0 {

@@ -85,9 +85,10 @@ func (k *checker) zones() {
 			k.add(path+".name", fmt.Sprintf("%s.name: %q is no domain name", path, shorten(z.Name)), "a domain name", "correct it")
 		}
 		k.unique(seen, path+".name", "zone", z.Name)
-		if z.Provider == "" {
+		switch {
+		case z.Provider == "":
 			k.add(path+".provider", path+".provider is missing", "the name of a provider", "add \"provider: ...\"")
-		} else {
+		case !k.broken("dns.providers"):
 			k.reference(path+".provider", "provider", z.Provider, providers)
 		}
 		if len(z.Authoritative) == 0 {
@@ -118,6 +119,9 @@ func (k *checker) resolvers() {
 }
 
 func (k *checker) domains() {
+	if len(k.c.Domains) == 0 {
+		k.add("domains", "no domains are configured", "at least one name that users enter", "add a list \"domains:\" with name and station")
+	}
 	stations := names(k.c.Stations, func(s Station) string { return s.Name })
 	zones := names(k.c.DNS.Zones, func(z Zone) string { return z.Name })
 	seen := map[string]string{}
@@ -132,9 +136,11 @@ func (k *checker) domains() {
 			continue
 		}
 		k.unique(seen, path+".name", "domain", d.Name)
-		if d.Station != "" {
+		switch {
+		case k.broken("stations"):
+		case d.Station != "":
 			k.reference(path+".station", "station", d.Station, stations)
-		} else if len(stations) > 0 {
+		case len(stations) > 0:
 			k.add(path+".station", fmt.Sprintf("domain %q belongs to no station", d.Name), "one of "+strings.Join(stations, ", "), "add \"station: ...\": a switch of some stations must know")
 		}
 		k.domainZone(path, d, zones)
@@ -147,6 +153,7 @@ func (k *checker) domains() {
 
 func (k *checker) domainZone(path string, d *Domain, zones []string) {
 	switch {
+	case k.broken("dns.zones"):
 	case d.Zone == "" && len(zones) > 0:
 		k.add(path+".name", fmt.Sprintf("domain %q is in none of the zones", d.Name), "a name in "+oneOf(zones), "add its zone below dns.zones, or correct the name")
 	case d.Zone == "":

@@ -58,7 +58,7 @@ func (k *checker) policyRow(seen map[string]string, path string, p Policy) {
 		}
 		k.reference(path+".subsystem", "subsystem", p.Subsystem, known)
 	}
-	k.unique(seen, path, "policy for", strings.Join([]string{p.Platform, p.Subsystem, p.Kind}, "/"))
+	k.unique(seen, path, "policy for", strings.Join(strings.Fields(p.Platform+" "+p.Subsystem+" "+p.Kind), " "))
 }
 
 func (k *checker) relations() {
@@ -100,7 +100,7 @@ func (k *checker) syncedAreReady() {
 				}
 				switch failoverplan.ComponentKind(m.Kind) {
 				case failoverplan.MySQL:
-					if m.Replication.User == "" || m.Replication.Password == "" {
+					if m.Replication.Password == "" && !k.broken(path+".replication") {
 						k.add(path+".replication", fmt.Sprintf("%q is synced but has no replication account", m.Name), "replication.user and replication.password: the other site follows this server with them", "add \"replication: {user: ..., password: env:...}\", or a sync policy of none")
 					}
 				case failoverplan.Kafka:
@@ -121,7 +121,7 @@ func (k *checker) mirrored(path string, site int, p *Platform, m *Component) {
 			return slices.ContainsFunc(x.Mirrors, func(r Mirror) bool { return r.From == other.Name })
 		})
 		if !found {
-			k.missing(path, fmt.Sprintf("%q is synced, but no kafka-connect here mirrors from site %q", m.Name, other.Name), "add a kafka-connect component with \"mirrors: [{from: "+other.Name+", connectors: [...]}]\", or a sync policy of none")
+			k.add(path, fmt.Sprintf("%q is synced, but no kafka-connect here mirrors from site %q", m.Name, other.Name), "connectors that copy from each full site", "add a kafka-connect component with \"mirrors: [{from: "+other.Name+", connectors: [...]}]\", or a sync policy of none")
 		}
 	}
 }

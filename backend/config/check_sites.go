@@ -14,10 +14,10 @@ func siteName(s Site) string { return s.Name }
 func (k *checker) sites() {
 	c := k.c
 	if len(c.Sites) < 2 {
-		k.add("sites", fmt.Sprintf("%d site(s) configured", len(c.Sites)), "at least two: one that serves and one to fail over to", "add the missing site")
+		k.add("sites", fmt.Sprintf("%d of at least 2 sites configured", len(c.Sites)), "one that serves and one to fail over to", "add the missing site")
 	}
 	known := names(c.Sites, siteName)
-	if c.Home != "" && len(c.Sites) > 0 && k.reference("home", "site", c.Home, known) {
+	if c.Home != "" && len(c.Sites) > 0 && !k.broken("sites") && k.reference("home", "site", c.Home, known) {
 		if home, _ := c.site(c.Home); home.Emergency {
 			k.add("home", fmt.Sprintf("home %q is an emergency site", c.Home), "a full site", "name the main site, or remove emergency: true from it")
 		}
@@ -46,7 +46,7 @@ func (k *checker) sites() {
 }
 
 func (k *checker) gateway(path string, g *Gateway, addresses, urls map[string]string) {
-	if len(g.IPv4)+len(g.IPv6) == 0 {
+	if len(g.IPv4)+len(g.IPv6) == 0 && !k.broken(path+".ipv4") && !k.broken(path+".ipv6") {
 		k.add(path, path+" has no address", "what DNS points at: ipv4, ipv6 or both", "add ipv4: [ADDRESS]")
 	}
 	check := func(path, s, family string, fits func(netip.Addr) bool) {
@@ -90,7 +90,7 @@ func (k *checker) path(path, v string) {
 }
 
 func (k *checker) platform(path string, p *Platform, s *Site) {
-	if len(p.Subsystems)+len(p.Components) == 0 && !s.Emergency {
+	if len(p.Subsystems)+len(p.Components) == 0 && !s.Emergency && !k.broken(path) {
 		k.add(path, path+" has no parts", "at least one subsystem or component: without any, nobody can say how the platform is", "add what runs there")
 	}
 	seen := map[string]string{}
@@ -161,10 +161,10 @@ func (k *checker) counterparts() {
 	}
 	for _, i := range full {
 		for _, j := range full {
-			if i == j {
-				continue
-			}
 			a, b := &k.c.Sites[i], &k.c.Sites[j]
+			if a.Name == b.Name {
+				continue // itself, or a name used twice: said elsewhere
+			}
 			k.platformPair(item("sites", j)+".business", b.Name, a.Name, &b.Business, &a.Business)
 			k.platformPair(item("sites", j)+".data", b.Name, a.Name, &b.Data, &a.Data)
 		}
@@ -174,10 +174,14 @@ func (k *checker) counterparts() {
 
 // platformPair reports at path what there has and here lacks.
 func (k *checker) platformPair(path, here, there string, mine, theirs *Platform) {
+	const same = "the same parts at every full site"
 	const todo = "add it, remove it there, or mark the site with emergency: true if it is cut down on purpose"
+	if k.broken(path+".subsystems") || k.broken(path+".components") {
+		return
+	}
 	for _, sub := range theirs.Subsystems {
 		if sub.Name != "" && !slices.ContainsFunc(mine.Subsystems, func(s Subsystem) bool { return s.Name == sub.Name }) {
-			k.missing(path+".subsystems", fmt.Sprintf("site %q has no subsystem %q, site %q has", here, sub.Name, there), todo)
+			k.add(path+".subsystems", fmt.Sprintf("site %q has no subsystem %q, site %q has", here, sub.Name, there), same, todo)
 		}
 	}
 	for _, m := range theirs.Components {
@@ -186,22 +190,13 @@ func (k *checker) platformPair(path, here, there string, mine, theirs *Platform)
 		}
 		i := slices.IndexFunc(mine.Components, func(x Component) bool { return x.Name == m.Name })
 		if i < 0 {
-			k.missing(path+".components", fmt.Sprintf("site %q has no component %q (%s), site %q has", here, m.Name, m.Kind, there), todo)
+			k.add(path+".components", fmt.Sprintf("site %q has no component %q (%s), site %q has", here, m.Name, m.Kind, there), same, todo)
 			continue
 		}
-		if x := mine.Components[i]; x.Kind != m.Kind && here > there {
+		if x := mine.Components[i]; here > there && otherKind(x, m) {
 			k.add(item(path+".components", i)+".kind", fmt.Sprintf("%q is a %s here and a %s at site %q", m.Name, x.Kind, m.Kind, there), "the same kind at both sites", "correct one of them")
 		}
 	}
-}
-
-// missing reports at a list without spoiling it: one list may lack several parts.
-func (k *checker) missing(path, what, todo string) {
-	if k.spoilt(path) {
-		return
-	}
-	k.add(path, what, "the same parts at every full site", todo)
-	delete(k.bad, path)
 }
 
 // emergencyKinds: what an emergency site has, must be the same kind of thing as at home.
@@ -220,11 +215,18 @@ func (k *checker) emergencyKinds() {
 		}{{"business", s.Business.Components, home.Business.Components}, {"data", s.Data.Components, home.Data.Components}} {
 			for j, m := range p.its {
 				for _, x := range p.main {
-					if x.Name == m.Name && x.Kind != m.Kind {
+					if x.Name == m.Name && otherKind(x, m) {
 						k.add(item(item("sites", i)+"."+p.key+".components", j)+".kind", fmt.Sprintf("%q is a %s here and a %s at site %q", m.Name, m.Kind, x.Kind, home.Name), "the same kind at both sites", "correct one of them")
 					}
 				}
 			}
 		}
 	}
+}
+
+// otherKind: an unknown kind is a complaint of its own.
+func otherKind(a, b Component) bool {
+	_, aOK := componentKinds[failoverplan.ComponentKind(a.Kind)]
+	_, bOK := componentKinds[failoverplan.ComponentKind(b.Kind)]
+	return aOK && bOK && a.Kind != b.Kind
 }

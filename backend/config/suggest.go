@@ -9,7 +9,7 @@ import (
 // nothing is near enough to be offered.
 func nearest(got string, known []string) string {
 	got = strings.ToLower(got)
-	best, bestDistance := "", 1+max(1, len([]rune(got))/3)
+	best, bestDistance := "", 1+min(4, max(1, len([]rune(got))/3))
 	for _, k := range known {
 		if d := distance(got, strings.ToLower(k)); d < bestDistance {
 			best, bestDistance = k, d
