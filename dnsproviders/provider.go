@@ -65,6 +65,16 @@ type Provider interface {
 	Apply(ctx context.Context, zone string, changes []Change) (Receipt, error)
 }
 
+// Inspector is a Provider whose Apply reads the live sets of the changed names anyway
+// and can show them to the caller before it writes. It saves a request.
+type Inspector interface {
+	Provider
+	// ApplyInspected is Apply; after the comparison and before the first write it calls
+	// inspect with all live sets (of every type it reads) of the changed names. When
+	// inspect returns an error, nothing is changed and that error is returned as it is.
+	ApplyInspected(ctx context.Context, zone string, changes []Change, inspect func(live []RRset) error) (Receipt, error)
+}
+
 // What a provider's failure means for the caller. Test with errors.Is.
 var (
 	// ErrConflict: a Before did not hold; nothing was changed.
