@@ -10,15 +10,23 @@ type Config struct {
 	// Environment: production or sandbox.
 	Environment string `yaml:"environment"`
 	// Home is the site that serves when nothing has failed.
-	Home       string     `yaml:"home"`
-	Sites      []Site     `yaml:"sites"`
-	Stations   []Station  `yaml:"stations"`
-	Domains    []Domain   `yaml:"domains"`
-	DNS        DNS        `yaml:"dns"`
-	Upstreams  []Upstream `yaml:"upstreams"`
-	Sync       SyncRules  `yaml:"sync"`
+	Home string `yaml:"home"`
+	// Sites: at least two.
+	Sites []Site `yaml:"sites"`
+	// Stations whose domains can be switched separately.
+	Stations []Station `yaml:"stations"`
+	// Domains are the names that users enter: at least one.
+	Domains []Domain `yaml:"domains"`
+	// DNS: who holds the zones and who answers for them.
+	DNS DNS `yaml:"dns"`
+	// Upstreams are the systems that send messages to the data platform.
+	Upstreams []Upstream `yaml:"upstreams"`
+	// Sync: what is kept equal between the sites.
+	Sync SyncRules `yaml:"sync"`
+	// Thresholds: when is bad bad enough.
 	Thresholds Thresholds `yaml:"thresholds"`
-	Rules      Rules      `yaml:"rules"`
+	// Rules: limits of a run.
+	Rules Rules `yaml:"rules"`
 
 	// Path is the file it came from; "" for Parse.
 	Path string `yaml:"-"`
@@ -26,19 +34,26 @@ type Config struct {
 
 // Site: mission A1.
 type Site struct {
-	Name  string `yaml:"name"`
+	Name string `yaml:"name"`
+	// Title is for people; any text.
 	Title string `yaml:"title"`
-	// Weight: the healthy standby with the greatest weight is the target (mission C2).
-	Weight    int      `yaml:"weight"`
-	Emergency bool     `yaml:"emergency"`
-	Gateway   Gateway  `yaml:"gateway"`
-	Business  Platform `yaml:"business"`
-	Data      Platform `yaml:"data"`
+	// Weight, 1 to 1000: the healthy standby with the greatest weight is the target (mission C2).
+	Weight int `yaml:"weight"`
+	// Emergency marks a cut-down site (mission A7): chosen last, and free to lack parts.
+	Emergency bool `yaml:"emergency"`
+	// Gateway is what DNS points at while the site serves.
+	Gateway Gateway `yaml:"gateway"`
+	// Business is the platform that users talk to.
+	Business Platform `yaml:"business"`
+	// Data is the platform that takes in upstream messages and stores them.
+	Data Platform `yaml:"data"`
 }
 
 // Gateway is what DNS points at.
 type Gateway struct {
+	// IPv4 addresses that DNS carries; A records.
 	IPv4 []string `yaml:"ipv4"`
+	// IPv6 addresses that DNS carries; AAAA records.
 	IPv6 []string `yaml:"ipv6"`
 	// URL is where this gateway can be reached from here, e.g. http://192.0.2.10 .
 	// Users' names are asked for there with their own Host header (verify-users).
@@ -54,34 +69,43 @@ type Gateway struct {
 
 // Platform is a business or a data platform.
 type Platform struct {
+	// Subsystems are probed at an HTTP endpoint each.
 	Subsystems []Subsystem `yaml:"subsystems"`
+	// Components are the servers it consists of.
 	Components []Component `yaml:"components"`
 }
 
 // Subsystem is an HTTP-probed part of a platform.
 type Subsystem struct {
 	Name string `yaml:"name"`
-	// Critical defaults to true.
-	Critical     *bool  `yaml:"critical"`
-	URL          string `yaml:"url"`
-	ExpectStatus int    `yaml:"expect_status"`
-	ExpectBody   string `yaml:"expect_body"`
+	// Critical: the platform is down when this is; default true.
+	Critical *bool `yaml:"critical"`
+	// URL of the health endpoint.
+	URL string `yaml:"url"`
+	// ExpectStatus: the only status that is healthy; default any 2xx.
+	ExpectStatus int `yaml:"expect_status"`
+	// ExpectBody: a text that the answer must hold; default none.
+	ExpectBody string `yaml:"expect_body"`
 }
 
-// Component is one server. Which fields a kind wants is in docs/configuration.md.
+// Component is one server. Which keys a kind wants is in docs/configuration.md.
 type Component struct {
-	Name      string `yaml:"name"`
-	Kind      string `yaml:"kind"`
+	Name string `yaml:"name"`
+	// Kind of server; it decides which other keys there are.
+	Kind string `yaml:"kind"`
+	// Subsystem that the component belongs to; default none.
 	Subsystem string `yaml:"subsystem"`
-	// Critical defaults to true for mysql, kafka and flink, false for the rest.
+	// Critical: the platform is down when this is; default true for mysql, kafka and
+	// flink, false for the rest.
 	Critical *bool `yaml:"critical"`
 
-	Address  string   `yaml:"address"` // host:port
+	Address string `yaml:"address"` // host:port; for rabbitmq the AMQP port
+	// URL of the HTTP interface; for rabbitmq the management API.
 	URL      string   `yaml:"url"`
-	Brokers  []string `yaml:"brokers"`
-	User     string   `yaml:"user"`
-	Password Secret   `yaml:"password"`
-	Database string   `yaml:"database"`
+	Brokers  []string `yaml:"brokers"`  // host:port of each Kafka broker to begin with
+	User     string   `yaml:"user"`     // account that the probe uses
+	Password Secret   `yaml:"password"` // of user
+	Database string   `yaml:"database"` // mysql: schema; redis: number
 
 	// Control is the account that promotes and demotes; the probe account when empty.
 	Control Account `yaml:"control"`
@@ -89,19 +113,21 @@ type Component struct {
 	// which account; used when this server becomes the source.
 	Replication Replication `yaml:"replication"`
 
-	Topics       []string `yaml:"topics"`
-	Index        string   `yaml:"index"`
-	TimeField    string   `yaml:"time_field"`
-	YellowOK     *bool    `yaml:"yellow_ok"` // default true
-	Queue        string   `yaml:"queue"`
-	Job          Job      `yaml:"job"`
-	Mirrors      []Mirror `yaml:"mirrors"`
+	Topics    []string `yaml:"topics"`     // kafka: topics whose newest records are watched
+	Index     string   `yaml:"index"`      // elasticsearch: index that is watched and copied
+	TimeField string   `yaml:"time_field"` // elasticsearch: field that tells a document's age
+	// YellowOK: a yellow cluster is up; default true, because a single node is yellow for ever.
+	YellowOK *bool    `yaml:"yellow_ok"`
+	Queue    string   `yaml:"queue"`   // rabbitmq: queue whose depth is watched
+	Job      Job      `yaml:"job"`     // flink: the ingest job
+	Mirrors  []Mirror `yaml:"mirrors"` // kafka-connect: connectors that copy into this site
+	// SlowAfter: a slower answer makes the component degraded; default never.
 	SlowAfter    Duration `yaml:"slow_after"`
-	Query        string   `yaml:"query"`         // dns
-	QType        string   `yaml:"qtype"`         // dns
-	Expect       []string `yaml:"expect"`        // dns
-	ExpectStatus int      `yaml:"expect_status"` // http
-	ExpectBody   string   `yaml:"expect_body"`   // http
+	Query        string   `yaml:"query"`         // dns: name that is asked for
+	QType        string   `yaml:"qtype"`         // dns: record type; default A
+	Expect       []string `yaml:"expect"`        // dns: values that must be in the answer
+	ExpectStatus int      `yaml:"expect_status"` // http: the only status that is healthy; default any 2xx
+	ExpectBody   string   `yaml:"expect_body"`   // http: a text that the answer must hold
 }
 
 // Account is a user with a secret.
@@ -112,73 +138,88 @@ type Account struct {
 
 // Replication is the source end of a sync relation.
 type Replication struct {
-	// Address (mysql, redis: host:port) or URL (elasticsearch) as the other site reaches it.
-	Address  string `yaml:"address"`
-	URL      string `yaml:"url"`
-	User     string `yaml:"user"`
+	// Address (mysql, redis: host:port) as the other site reaches it; default the component's address.
+	Address string `yaml:"address"`
+	// URL (elasticsearch) as the other site reaches it; default the component's url.
+	URL string `yaml:"url"`
+	// User with the right to replicate.
+	User string `yaml:"user"`
+	// Password of user.
 	Password Secret `yaml:"password"`
 }
 
 // Job is the ingest job on a flink component.
 type Job struct {
+	// Name of the job as Flink shows it.
 	Name string `yaml:"name"`
 	// Jar is the id (or the file name it was uploaded as) of the job's jar at this site.
-	Jar        string   `yaml:"jar"`
-	EntryClass string   `yaml:"entry_class"`
-	Args       []string `yaml:"args"`
+	Jar string `yaml:"jar"`
+	// EntryClass of the jar; default what the jar's manifest says.
+	EntryClass string `yaml:"entry_class"`
+	// Args are handed to the job.
+	Args []string `yaml:"args"`
 	// SavepointDir must be reachable from both sites.
 	SavepointDir string `yaml:"savepoint_dir"`
 }
 
 // Mirror: connectors of this kafka-connect that copy from site From into this one.
 type Mirror struct {
-	From       string   `yaml:"from"`
+	// From is the site that is copied from.
+	From string `yaml:"from"`
+	// Connectors by their names at this kafka-connect.
 	Connectors []string `yaml:"connectors"`
 }
 
 // Station is an airport, or whatever else has domains of its own (mission A3).
 type Station struct {
-	Name  string `yaml:"name"`
+	// Name is short, such as PVG.
+	Name string `yaml:"name"`
+	// Title is for people; any text.
 	Title string `yaml:"title"`
 }
 
 // Domain is a name users enter.
 type Domain struct {
-	Name    string   `yaml:"name"`
+	// Name that users enter.
+	Name string `yaml:"name"`
+	// Station that the name belongs to; required where there are stations.
 	Station string   `yaml:"station"`
 	Zone    string   `yaml:"zone"`  // default: the longest configured zone that holds the name
 	Types   []string `yaml:"types"` // default: A, and AAAA when the home gateway has IPv6
-	TTL     Duration `yaml:"ttl"`   // default 30s
+	TTL     Duration `yaml:"ttl"`   // whole seconds, 1s to 1h, that a switch writes; default 30s
 }
 
 // DNS says who holds the zones and who answers for them.
 type DNS struct {
+	// Providers through which records are changed.
 	Providers []Provider `yaml:"providers"`
-	Zones     []Zone     `yaml:"zones"`
+	// Zones that hold the domains.
+	Zones []Zone `yaml:"zones"`
+	// Resolvers that are asked whether they have forgotten the old answer.
 	Resolvers []Resolver `yaml:"resolvers"`
 }
 
 // Provider is one DNS provider account.
 type Provider struct {
 	Name string `yaml:"name"`
-	Kind string `yaml:"kind"` // cloudflare, rfc2136
+	Kind string `yaml:"kind"` // cloudflare or rfc2136
 
-	BaseURL string   `yaml:"base_url"` // cloudflare
-	Token   Secret   `yaml:"token"`    // cloudflare
+	BaseURL string   `yaml:"base_url"` // cloudflare: other than the public API
+	Token   Secret   `yaml:"token"`    // cloudflare: API token with Zone:Read and DNS:Edit
 	Timeout Duration `yaml:"timeout"`  // one request; default 5s
 	Budget  Duration `yaml:"budget"`   // all tries of one operation; default 10s
 
-	Server       string `yaml:"server"`        // rfc2136, host:port
-	KeyName      string `yaml:"key_name"`      // rfc2136
-	KeyAlgorithm string `yaml:"key_algorithm"` // rfc2136; default hmac-sha256
-	KeySecret    Secret `yaml:"key_secret"`    // rfc2136, base64
+	Server       string `yaml:"server"`        // rfc2136: host:port of the primary server
+	KeyName      string `yaml:"key_name"`      // rfc2136: name of the TSIG key
+	KeyAlgorithm string `yaml:"key_algorithm"` // rfc2136: default hmac-sha256
+	KeySecret    Secret `yaml:"key_secret"`    // rfc2136: the TSIG key in base64
 }
 
 // Zone ties a zone to its provider and servers.
 type Zone struct {
 	Name          string   `yaml:"name"`
-	Provider      string   `yaml:"provider"`
-	Authoritative []string `yaml:"authoritative"` // host:port
+	Provider      string   `yaml:"provider"`      // name of the provider that holds it
+	Authoritative []string `yaml:"authoritative"` // host:port of every server that answers for it
 }
 
 // Resolver is a resolver whose users we care for.
@@ -189,8 +230,10 @@ type Resolver struct {
 
 // Upstream is a system that sends messages (mission A1, A4).
 type Upstream struct {
-	Name  string   `yaml:"name"`
-	Title string   `yaml:"title"`
+	Name string `yaml:"name"`
+	// Title is for people; any text.
+	Title string `yaml:"title"`
+	// Kinds of messages that it sends; for reports.
 	Kinds []string `yaml:"kinds"`
 	// Switch moves the feed: an HTTP resource. GET answers {"attached":"SITE"|""},
 	// PUT takes the same document. With a token it is sent as a bearer.
@@ -199,13 +242,17 @@ type Upstream struct {
 
 // FeedSwitch is the HTTP resource that attaches a feed to a site.
 type FeedSwitch struct {
-	URL   string `yaml:"url"`
+	// URL of the resource.
+	URL string `yaml:"url"`
+	// Token is sent as a bearer; default none.
 	Token Secret `yaml:"token"`
 }
 
 // SyncRules: mission A5-A7. What is not listed follows the mission's table.
 type SyncRules struct {
-	Policy    []Policy   `yaml:"policy"`
+	// Policy rows; the row of a subsystem comes before the row of its platform.
+	Policy []Policy `yaml:"policy"`
+	// Relations between two sites; default every pair, all kinds.
 	Relations []Relation `yaml:"relations"`
 }
 
@@ -228,18 +275,22 @@ type Relation struct {
 type Thresholds struct {
 	Interval Duration `yaml:"interval"` // between probes of one target; default 1s
 	Timeout  Duration `yaml:"timeout"`  // of one probe; default 800ms
-	// DownAfter failures in a row, or Window.Failures within Window.Per.
-	DownAfter  int      `yaml:"down_after"`   // default 3
-	UpAfter    int      `yaml:"up_after"`     // default 2
-	Window     Window   `yaml:"window"`       // default 50 in 5m
-	StaleAfter Duration `yaml:"stale_after"`  // default 10s
-	MaxSyncLag Duration `yaml:"max_sync_lag"` // default 10s
+	// DownAfter failures in a row, or Window.Failures within Window.Per; default 3.
+	DownAfter int `yaml:"down_after"`
+	// UpAfter good answers in a row; default 2.
+	UpAfter int `yaml:"up_after"`
+	// Window catches what fails often without failing in a row.
+	Window Window `yaml:"window"`
+	// StaleAfter: an older answer says nothing any more; default 10s.
+	StaleAfter Duration `yaml:"stale_after"`
+	// MaxSyncLag: a relation that is further behind holds a failback up; default 10s.
+	MaxSyncLag Duration `yaml:"max_sync_lag"`
 }
 
 // Window is "more than Failures within Per".
 type Window struct {
-	Failures int      `yaml:"failures"`
-	Per      Duration `yaml:"per"`
+	Failures int      `yaml:"failures"` // default 50
+	Per      Duration `yaml:"per"`      // default 5m
 }
 
 // Rules of acting.

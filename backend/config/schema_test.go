@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -38,15 +37,17 @@ func generate(t *testing.T) []byte {
 	if err := r.AddGoComments("github.com/dutyops/dutyops/backend/config", "."); err != nil {
 		t.Fatal(err)
 	}
-	// The comments are keyed by the path below the base: this folder is the base itself.
-	r.CommentMap = maps.Collect(func(yield func(string, string) bool) {
-		for k, v := range r.CommentMap {
-			k = strings.Replace(k, "backend/config/.", "backend/config.", 1)
-			if !yield(strings.TrimSuffix(k, "/"), strings.Join(strings.Fields(v), " ")) {
-				return
-			}
+	// Go comments begin with the Go name; people who write the file know the key.
+	keys := keysByField(reflect.TypeFor[Config](), map[string]string{})
+	for k, v := range r.CommentMap {
+		name := k[strings.LastIndex(k, "/config.")+len("/config."):]
+		v = strings.Join(strings.Fields(v), " ")
+		_, field, _ := strings.Cut(name, ".")
+		if rest, ok := strings.CutPrefix(v, field); ok && field != "" && (rest[0] == ' ' || rest[0] == ':') {
+			v = keys[name] + rest
 		}
-	})
+		r.CommentMap[k] = v
+	}
 	r.Mapper = func(typ reflect.Type) *gen.Schema {
 		switch typ {
 		case reflect.TypeFor[Duration]():
@@ -67,6 +68,24 @@ func generate(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return append(out, '\n')
+}
+
+// keysByField maps "Type.Field" to the key in the file, for all types below typ.
+func keysByField(typ reflect.Type, into map[string]string) map[string]string {
+	switch typ.Kind() {
+	case reflect.Slice, reflect.Pointer:
+		return keysByField(typ.Elem(), into)
+	case reflect.Struct:
+		for i := range typ.NumField() {
+			f := typ.Field(i)
+			if key := f.Tag.Get("yaml"); key != "-" {
+				into[typ.Name()+"."+f.Name] = key
+				keysByField(f.Type, into)
+			}
+		}
+	default:
+	}
+	return into
 }
 
 // refine adds what the types alone do not say.
