@@ -1,0 +1,227 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/dutyops/dutyops/backend"
+	"github.com/dutyops/dutyops/failoverplan"
+)
+
+// command is one registered thing a person can do here. Keys, footer, help and palette
+// are made from the list of them, so none of these can say what is not so.
+type command struct {
+	id, group   string
+	title, help string
+	keys        []string
+	// screen limits the keys to one screen; "" = everywhere.
+	screen string
+	risk   failoverplan.Risk
+	// shell is the headless equivalent.
+	shell string
+	// disabled says why not now; the command stays visible.
+	disabled string
+	// foot puts the command into the footer, in the order of the list.
+	foot string
+	run  func(a *app) tea.Cmd
+}
+
+func (c command) hasKey(k string) bool {
+	for _, x := range c.keys {
+		if x == k {
+			return true
+		}
+	}
+	return false
+}
+
+// commands lists everything that can be done on the top screen now.
+func (a *app) commands() []command {
+	out := a.engineCommands()
+	out = append(out, a.viewCommands()...)
+	out = append(out, a.siteCommands()...)
+	if s, ok := a.top().(interface{ commands(*app) []command }); ok {
+		out = append(s.commands(a), out...)
+	}
+	return out
+}
+
+// engineCommands are the engine's actions; the ones this face has a page for open it.
+// None of them changes anything by its key alone: they open a plan or a question.
+func (a *app) engineCommands() []command {
+	known := map[string]struct {
+		key string
+		run func(a *app) tea.Cmd
+	}{
+		"failover": {"f", func(a *app) tea.Cmd {
+			return a.open(newPlanScreen(backend.PlanRequest{Kind: failoverplan.Failover, To: a.adviceTarget("failover")}))
+		}},
+		"failback": {"b", func(a *app) tea.Cmd {
+			return a.open(newPlanScreen(backend.PlanRequest{Kind: failoverplan.Failback}))
+		}},
+		"sync-run":  {"S", func(a *app) tea.Cmd { return a.askSync() }},
+		"pause":     {"P", func(a *app) tea.Cmd { return a.askPause() }},
+		"unpause":   {"U", func(a *app) tea.Cmd { return a.askUnpause() }},
+		"dns-check": {"", func(a *app) tea.Cmd { return a.open(newDNSScreen()) }},
+		"doctor":    {"", func(a *app) tea.Cmd { return a.open(newChecksScreen()) }},
+		"status":    {"", func(a *app) tea.Cmd { a.home(); return nil }},
+		"refresh":   {"", func(a *app) tea.Cmd { return a.refresh() }},
+		"runs":      {"", func(a *app) tea.Cmd { return a.open(newJournalScreen()) }},
+		"fault":     {"", func(a *app) tea.Cmd { return a.openFaults() }},
+	}
+	out := make([]command, 0, len(a.data.actions))
+	for _, act := range a.data.actions {
+		c := command{
+			id: act.ID, group: a.tr.T("Actions"), title: a.actionTitle(act), help: act.Help,
+			risk: act.Risk, shell: act.Command, disabled: act.Disabled,
+		}
+		if a.tr.Lang() != "en" && a.tr.Has("action-help|"+act.ID) {
+			c.help = a.tr.T("action-help|" + act.ID)
+		}
+		if k, ok := known[act.ID]; ok {
+			c.run = k.run
+			if k.key != "" {
+				c.keys = []string{k.key}
+			}
+		} else {
+			shell := act.Command
+			c.run = func(a *app) tea.Cmd {
+				a.say("info", a.tr.T("In a shell: %s", shell))
+				return nil
+			}
+		}
+		switch act.ID {
+		case "failover":
+			c.foot = a.tr.T("foot|fail over")
+		case "failback":
+			if act.Disabled == "" {
+				c.foot = a.tr.T("foot|fail back")
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (a *app) actionTitle(act backend.Action) string {
+	if a.tr.Lang() != "en" && a.tr.Has("action|"+act.ID) {
+		return a.tr.T("action|" + act.ID)
+	}
+	return act.Title
+}
+
+func (a *app) adviceTarget(action string) string {
+	if st := a.data.shown; st != nil && st.Advice.Action == action {
+		return st.Advice.To
+	}
+	return ""
+}
+
+// viewCommands are the pages of this face.
+func (a *app) viewCommands() []command {
+	t := a.tr
+	g := t.T("Pages")
+	watch := ""
+	if a.data.shown == nil || a.data.shown.Run == nil {
+		watch = t.T("Nothing runs.")
+	}
+	out := []command{
+		{id: "watch", group: g, title: t.T("Watch the run"), keys: []string{"w"}, disabled: watch, help: t.T("live steps, evidence and the recovery clock"), run: func(a *app) tea.Cmd {
+			return a.open(newRunScreen(a.data.shown.Run.ID))
+		}},
+		{id: "dashboard", group: g, title: t.T("Dashboard"), keys: []string{"0"}, help: t.T("all sites at a glance"), run: func(a *app) tea.Cmd { a.home(); return nil }},
+		{id: "journal", group: g, title: t.T("Journal"), keys: []string{"a"}, foot: t.T("foot|journal"), help: t.T("every run with its steps and evidence; reports, resume, roll back"), run: func(a *app) tea.Cmd { return a.open(newJournalScreen()) }},
+		{id: "dns", group: g, title: t.T("DNS board"), keys: []string{"d"}, foot: t.T("foot|DNS"), help: t.T("what every server and resolver answers for every domain"), run: func(a *app) tea.Cmd { return a.open(newDNSScreen()) }},
+		{id: "events", group: g, title: t.T("Events"), keys: []string{"e"}, foot: t.T("foot|events"), help: t.T("everything that happened, newest last"), run: func(a *app) tea.Cmd { return a.open(newEventsScreen()) }},
+		{id: "checks", group: g, title: t.T("Could I fail over now?"), keys: []string{"c"}, help: t.T("checks of everything a switch needs"), run: func(a *app) tea.Cmd { return a.open(newChecksScreen()) }},
+	}
+	if a.face.Sandbox() != nil {
+		out = append(out, command{id: "faults", group: g, title: t.T("Break something"), keys: []string{"x"}, foot: t.T("foot|break"), help: t.T("inject and heal faults in the sandbox"), run: func(a *app) tea.Cmd { return a.openFaults() }})
+	}
+	return append(out,
+		command{id: "refresh-now", group: g, title: t.T("Probe everything now"), keys: []string{"r"}, help: t.T("do not wait for the schedule"), run: func(a *app) tea.Cmd { return a.refresh() }},
+		command{id: "palette", group: g, title: t.T("Command palette"), keys: []string{":", "ctrl+p"}, foot: t.T("foot|commands"), help: t.T("find any action, site or component by a few letters"), run: func(a *app) tea.Cmd { a.show(newPalette(a)); return nil }},
+		command{id: "help", group: g, title: t.T("Help"), keys: []string{"?"}, foot: t.T("foot|help"), help: t.T("every key and action; / searches"), run: func(a *app) tea.Cmd { return a.open(newHelpScreen()) }},
+		command{id: "quit", group: g, title: t.T("Quit"), keys: []string{"q"}, foot: t.T("foot|quit"), help: t.T("asks first while something runs"), run: func(a *app) tea.Cmd { return a.quit() }},
+	)
+}
+
+// siteCommands open one site by its number.
+func (a *app) siteCommands() []command {
+	if a.data.shown == nil {
+		return nil
+	}
+	var out []command
+	for i, s := range a.data.shown.Sites {
+		name := s.Name
+		c := command{
+			id: "site-" + name, group: a.tr.T("Sites"), title: a.tr.T("Site %s", siteTitle(s)),
+			help: a.tr.T("all rows of the site on the whole screen"),
+			run:  func(a *app) tea.Cmd { return a.open(newSiteScreen(name)) },
+		}
+		if i < 9 {
+			c.keys = []string{fmt.Sprint(i + 1)}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// componentCommands are for the palette only.
+func (a *app) componentCommands() []command {
+	if a.data.shown == nil {
+		return nil
+	}
+	var out []command
+	for _, s := range a.data.shown.Sites {
+		for _, c := range siteParts(s) {
+			target := c.Target
+			out = append(out, command{
+				id: "why-" + target, group: a.tr.T("Components"), title: target,
+				help: a.stateWord(c.State) + "  " + c.Detail,
+				run:  func(a *app) tea.Cmd { return a.open(newDetailScreen(target)) },
+			})
+		}
+	}
+	return out
+}
+
+// keyName words a key for people.
+func keyName(k string) string {
+	switch k {
+	case "enter":
+		return "enter"
+	case "ctrl+p":
+		return "ctrl-p"
+	}
+	return strings.ReplaceAll(k, "ctrl+", "ctrl-")
+}
+
+func keyNames(keys []string) string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = keyName(k)
+	}
+	return strings.Join(out, " ")
+}
+
+func siteTitle(s backend.SiteStatus) string {
+	if s.Title != "" && s.Title != s.Name {
+		return s.Name + " " + s.Title
+	}
+	return s.Name
+}
+
+func (a *app) refresh() tea.Cmd {
+	a.say("info", a.tr.T("Probing everything now ..."))
+	return func() tea.Msg {
+		st, err := a.face.Refresh(a.ctx)
+		if err != nil {
+			return fail(err)
+		}
+		_ = st // the picture arrives by Changed, like every other
+		return toastMsg{level: "good", text: a.tr.T("Every target has answered.")}
+	}
+}
