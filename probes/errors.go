@@ -57,6 +57,9 @@ func (c Class) Status() Status {
 // errSecret wraps the failure to read a password: we could not ask.
 var errSecret = errors.New("the password could not be read")
 
+// errOwn marks a fault of this program's own making.
+var errOwn = errors.New("could not be asked")
+
 // errGarbage marks an answer that is not of the protocol.
 var errGarbage = errors.New("unreadable answer")
 
@@ -78,7 +81,7 @@ func classifyOwn(err error) (Class, bool) {
 	switch {
 	case errors.As(err, &dnsErr):
 		return ClassName, true
-	case errors.Is(err, errSecret), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE),
+	case errors.Is(err, errSecret), errors.Is(err, errOwn), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE),
 		errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN),
 		errors.Is(err, syscall.EADDRNOTAVAIL), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		return ClassOwn, true
@@ -132,7 +135,7 @@ var wordings = []struct {
 	class Class
 }{
 	{regexp.MustCompile(`(?i)\b(WRONGPASS|NOAUTH|invalid username-password|invalid password)\b`), ClassAuth},
-	{regexp.MustCompile(`(?i)(malformed HTTP|malformed MIME|malformed chunked|bad Content-Length|HTTP response to HTTPS|transfer encoding|redis: (invalid|can't parse|unexpected)|unsupported protocol version|bad rdata|overflow|dns: )`), ClassGarbage},
+	{regexp.MustCompile(`(?i)(malformed HTTP|malformed MIME|malformed chunked|bad Content-Length|HTTP response to HTTPS|transfer encoding|redis: (invalid|can't parse|unexpected)|unsupported protocol version|bad rdata|overflow|dns: |invalid (large )?response|correlation|enough data to be valid)`), ClassGarbage},
 	{regexp.MustCompile(`(?i)(server sent GOAWAY|use of closed network connection|connection closed|invalid connection|bad connection|server closed idle)`), ClassClosed},
 }
 
@@ -179,7 +182,16 @@ func mysqlClass(n uint16) Class {
 	}
 }
 
+// amqpClass: the library puts socket errors into frame errors as text.
 func amqpClass(e *amqp.Error) Class {
+	for _, w := range []struct {
+		text  string
+		class Class
+	}{{"reset by peer", ClassReset}, {"broken pipe", ClassReset}, {"i/o timeout", ClassTimeout}, {"closed network connection", ClassClosed}, {"EOF", ClassClosed}} {
+		if strings.Contains(e.Reason, w.text) {
+			return w.class
+		}
+	}
 	switch e.Code {
 	case amqp.AccessRefused, amqp.NotAllowed:
 		return ClassAuth

@@ -1,0 +1,261 @@
+package probes
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// searchAsker asks Elasticsearch or OpenSearch: cluster health, and of one index
+// the number of documents, the newest time stamp and whether it refuses writes.
+type searchAsker struct{ *web }
+
+func newElasticsearch(t Target) (asker, error) {
+	w, err := newWeb(t, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	return &searchAsker{w}, nil
+}
+
+type searchHealth struct {
+	Cluster    string `json:"cluster_name"`
+	Status     string `json:"status"`
+	Nodes      int    `json:"number_of_nodes"`
+	Unassigned int    `json:"unassigned_shards"`
+	TimedOut   bool   `json:"timed_out"`
+}
+
+type searchRoot struct {
+	Version struct {
+		Number       string `json:"number"`
+		Distribution string `json:"distribution"`
+	} `json:"version"`
+}
+
+// searchAnswer is what is read of _search; hits.total is a number in old versions.
+type searchAnswer struct {
+	Shards struct {
+		Total  int `json:"total"`
+		Failed int `json:"failed"`
+	} `json:"_shards"`
+	Hits struct {
+		Total json.RawMessage `json:"total"`
+	} `json:"hits"`
+	Aggregations struct {
+		Newest struct {
+			Value *float64 `json:"value"`
+		} `json:"newest"`
+	} `json:"aggregations"`
+}
+
+func (s *searchAnswer) count() (int64, bool) {
+	var n int64
+	if json.Unmarshal(s.Hits.Total, &n) == nil && len(s.Hits.Total) > 0 {
+		return n, true
+	}
+	var o struct {
+		Value *int64 `json:"value"`
+	}
+	if json.Unmarshal(s.Hits.Total, &o) == nil && o.Value != nil {
+		return *o.Value, true
+	}
+	return 0, false
+}
+
+// newest reads the max aggregation: milliseconds since 1970.
+func (s *searchAnswer) newest() (time.Time, bool) {
+	v := s.Aggregations.Newest.Value
+	if v == nil || math.IsNaN(*v) || *v <= 0 || *v > 1e14 {
+		return time.Time{}, false
+	}
+	return time.UnixMilli(int64(*v)).UTC(), true
+}
+
+func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
+	var (
+		health   searchHealth
+		root     searchRoot
+		found    searchAnswer
+		blocks   map[string]indexSettings
+		index    = url.PathEscape(a.t.Index)
+		hasIndex = a.t.Index != ""
+	)
+	asks := []func() error{
+		func() error { return a.json(ctx, c, http.MethodGet, "/_cluster/health", nil, &health) },
+		func() error { return a.json(ctx, c, http.MethodGet, "/", nil, &root) },
+	}
+	if hasIndex {
+		asks = append(asks,
+			func() error { return a.json(ctx, c, http.MethodPost, "/"+index+"/_search", a.query(), &found) },
+			func() error { return a.json(ctx, c, http.MethodGet, "/"+index+"/_settings", nil, &blocks) },
+		)
+	}
+	errs := parallel(asks...)
+	c.facts.Version = strings.TrimSpace(root.Version.Distribution + " " + root.Version.Number)
+	if errs[0] != nil {
+		return a.noHealth(ctx, c, errs[0])
+	}
+	c.extra("cluster", health.Cluster)
+	c.extra("health", health.Status)
+	if health.Nodes > 0 {
+		c.extra("nodes", fmt.Sprint(health.Nodes))
+	}
+	var f findings
+	a.judgeHealth(c, &f, health, hasIndex && errs[2] == nil && found.Shards.Failed == 0)
+	if hasIndex {
+		a.judgeIndex(ctx, c, &f, &found, errs[2])
+		a.judgeBlocks(c, &f, blocks, errs[3])
+	}
+	return f.verdict(up("%s", a.describe(c, health)))
+}
+
+// query counts all documents and finds the newest time stamp without reading any.
+func (a *searchAsker) query() map[string]any {
+	q := map[string]any{"size": 0, "track_total_hits": true}
+	if a.t.TimeField != "" {
+		q["aggs"] = map[string]any{"newest": map[string]any{"max": map[string]any{"field": a.t.TimeField}}}
+	}
+	return q
+}
+
+// noHealth: without cluster health nothing else counts.
+func (a *searchAsker) noHealth(ctx context.Context, c *conv, err error) answer {
+	var se *statusError
+	if errors.As(err, &se) && se.code == http.StatusServiceUnavailable {
+		return down("answered %s%s", clean(se.status, 60), searchReason(se.body))
+	}
+	return a.failedHTTP(ctx, c, err)
+}
+
+// searchReason finds the cluster's own words in an error body.
+func searchReason(body []byte) string {
+	var e struct {
+		Error struct {
+			Type   string `json:"type"`
+			Reason string `json:"reason"`
+		} `json:"error"`
+	}
+	if json.Unmarshal(body, &e) != nil || e.Error.Type == "" {
+		return because(body)
+	}
+	if e.Error.Type == "master_not_discovered_exception" {
+		return ": the cluster has no master"
+	}
+	return ": " + clean(e.Error.Type+" "+e.Error.Reason, 100)
+}
+
+func (a *searchAsker) judgeHealth(c *conv, f *findings, h searchHealth, indexWhole bool) {
+	switch h.Status {
+	case "green":
+	case "yellow":
+		if !a.t.YellowOK {
+			c.expected("green")
+			f.add(degraded("cluster is yellow, %d shard copies are missing", h.Unassigned))
+		}
+	case "red":
+		c.expected("green")
+		if indexWhole {
+			f.add(degraded("cluster is red, but index %s is whole", a.t.Index))
+		} else {
+			f.add(down("cluster is red: part of the data cannot be read"))
+		}
+	default:
+		c.expected("a cluster health document")
+		f.add(down("answers, but not as elasticsearch: no cluster status"))
+	}
+}
+
+func (a *searchAsker) judgeIndex(ctx context.Context, c *conv, f *findings, s *searchAnswer, err error) {
+	var se *statusError
+	switch {
+	case errors.As(err, &se) && se.code == http.StatusNotFound:
+		c.expected("an index called %s", a.t.Index)
+		f.add(degraded("index %s does not exist", a.t.Index))
+		return
+	case errors.As(err, &se) && (se.code == http.StatusForbidden || se.code == http.StatusUnauthorized):
+		c.extra("index", "not allowed to read "+a.t.Index)
+		return
+	case errors.As(err, &se) && se.code == http.StatusServiceUnavailable:
+		f.add(down("index %s cannot be searched%s", a.t.Index, searchReason(se.body)))
+		return
+	case err != nil:
+		v := a.failedHTTP(ctx, c, err)
+		f.add(degraded("index %s could not be read: %s", a.t.Index, v.detail))
+		return
+	}
+	if n, ok := s.count(); ok {
+		c.facts.Count = ptr(n)
+	}
+	if at, ok := s.newest(); ok {
+		c.facts.NewestAt = at
+	}
+	if s.Shards.Failed > 0 {
+		f.add(degraded("index %s: %d of %d shards failed to answer", a.t.Index, s.Shards.Failed, s.Shards.Total))
+	}
+}
+
+// indexSettings is GET INDEX/_settings, nested as the server gives it.
+type indexSettings struct {
+	Settings struct {
+		Index struct {
+			Blocks map[string]any `json:"blocks"`
+		} `json:"index"`
+	} `json:"settings"`
+}
+
+// writeBlock names the block that refuses writes, "" when there is none.
+func writeBlock(all map[string]indexSettings) string {
+	for _, s := range all {
+		for _, k := range []string{"write", "read_only", "read_only_allow_delete"} {
+			if v, ok := s.Settings.Index.Blocks[k]; ok && truthy(fmt.Sprint(v)) {
+				return "index.blocks." + k
+			}
+		}
+	}
+	return ""
+}
+
+func (a *searchAsker) judgeBlocks(c *conv, f *findings, blocks map[string]indexSettings, err error) {
+	if err != nil {
+		return // the search above has told what is wrong, or the right is missing
+	}
+	block := writeBlock(blocks)
+	c.facts.ReadOnly = ptr(block != "")
+	c.extra("write_block", block)
+	if block != "" && a.t.role() == RoleSource {
+		c.expected("an index that takes writes, as this is the source")
+		text := fmt.Sprintf("index %s refuses writes (%s)", a.t.Index, block)
+		if block == "index.blocks.read_only_allow_delete" {
+			text += ": the disk is nearly full"
+		}
+		f.add(down("%s", text))
+	}
+}
+
+func (a *searchAsker) describe(c *conv, h searchHealth) string {
+	text := "cluster " + clean(h.Status, 20)
+	if c.facts.Count != nil {
+		text += fmt.Sprintf(", %d documents", *c.facts.Count)
+	}
+	if !c.facts.NewestAt.IsZero() {
+		text += ", newest " + ago(c.start.Sub(c.facts.NewestAt))
+	}
+	if c.facts.ReadOnly != nil && *c.facts.ReadOnly {
+		text += ", writes blocked"
+	}
+	return text
+}
+
+func ago(d time.Duration) string {
+	if d < 0 {
+		return "just now"
+	}
+	return Human(d) + " ago"
+}

@@ -1,0 +1,348 @@
+package probes
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+)
+
+// kafkaAsker asks every configured broker for metadata, then the leaders for the
+// end offsets and newest time stamps of the topics that matter.
+type kafkaAsker struct {
+	t    Target
+	pass password
+	conn kept[*kgo.Client]
+}
+
+// kafkaRenew is how old a client may get: its brokers' addresses are those that it
+// once learned.
+const kafkaRenew = 15 * time.Second
+
+func newKafka(t Target) (asker, error) {
+	if len(t.Brokers) == 0 {
+		return nil, errors.New("brokers are missing (host:port, ...)")
+	}
+	a := &kafkaAsker{t: t, pass: password{read: t.Password}}
+	a.conn = kept[*kgo.Client]{open: a.open, shut: (*kgo.Client).Close, renew: kafkaRenew}
+	return a, nil
+}
+
+func (a *kafkaAsker) close() error {
+	a.conn.close()
+	return nil
+}
+
+// open makes a client and proves that a broker lets it in.
+func (a *kafkaAsker) open(ctx context.Context, c *conv) (*kgo.Client, error) {
+	pw, err := a.pass.get(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	cl, err := a.connect(ctx, c, pw)
+	if err == nil || Classify(err) != ClassAuth {
+		return cl, err
+	}
+	pw, changed, rerr := a.pass.reread(ctx, c)
+	if rerr != nil || !changed {
+		return nil, err
+	}
+	c.note("  the password changed, trying the new one")
+	return a.connect(ctx, c, pw)
+}
+
+func (a *kafkaAsker) connect(ctx context.Context, c *conv, pw string) (*kgo.Client, error) {
+	opts := []kgo.Opt{
+		kgo.SeedBrokers(a.t.Brokers...),
+		kgo.ClientID("dutyops-probe"),
+		kgo.Dialer(dial),
+		kgo.RequestRetries(2),
+		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
+		kgo.MetadataMinAge(250 * time.Millisecond),
+		kgo.FetchMaxBytes(1 << 20),
+		kgo.BrokerMaxReadBytes(16 << 20),
+		kgo.DisableClientMetrics(),
+	}
+	if a.t.User != "" {
+		opts = append(opts, kgo.SASL(
+			scram.Auth{User: a.t.User, Pass: pw}.AsSha512Mechanism(),
+			scram.Auth{User: a.t.User, Pass: pw}.AsSha256Mechanism(),
+			plain.Auth{User: a.t.User, Pass: pw}.AsMechanism(),
+		))
+	}
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, joinErr(errOwn, err)
+	}
+	if _, err := a.metadata(ctx, c, cl, []string{}); err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return cl, nil
+}
+
+// clusterView is the metadata that the first broker gave, and who else answered.
+type clusterView struct {
+	*kmsg.MetadataResponse
+	answered int
+	silent   []string
+}
+
+// metadata asks all configured brokers at once and takes the first answer; the
+// others get half of the time left to answer too. Not cached, unlike the client's
+// own metadata. nil topics = all.
+func (a *kafkaAsker) metadata(ctx context.Context, c *conv, cl *kgo.Client, topics []string) (*clusterView, error) {
+	type reply struct {
+		seed string
+		resp *kmsg.MetadataResponse
+		err  error
+	}
+	seeds := cl.SeedBrokers()
+	actx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ch := make(chan reply, len(seeds))
+	c.asked("metadata of %s at %s", topicsText(topics), strings.Join(a.t.Brokers, ", "))
+	for i, b := range seeds {
+		go func() {
+			name := "?"
+			if i < len(a.t.Brokers) {
+				name = a.t.Brokers[i]
+			}
+			resp, err := b.Request(actx, metadataRequest(topics))
+			m, _ := resp.(*kmsg.MetadataResponse)
+			ch <- reply{name, m, err}
+		}()
+	}
+	view := &clusterView{}
+	waiting := map[string]bool{}
+	for i := range seeds {
+		waiting[a.t.Brokers[min(i, len(a.t.Brokers)-1)]] = true
+	}
+	var firstErr error
+	var enough <-chan time.Time
+	for len(waiting) > 0 {
+		select {
+		case r := <-ch:
+			delete(waiting, r.seed)
+			if r.err == nil && r.resp == nil {
+				r.err = fmt.Errorf("%w: no metadata in the answer", errGarbage)
+			}
+			if r.err != nil {
+				c.note("! %s: %s", r.seed, c.raw(r.err))
+				view.silent = append(view.silent, r.seed)
+				if firstErr == nil || Classify(firstErr) == ClassTimeout {
+					firstErr = r.err
+				}
+				continue
+			}
+			view.answered++
+			if view.MetadataResponse == nil {
+				view.MetadataResponse = r.resp
+				c.got("%s: %d brokers, %d topics, controller %d", r.seed, len(r.resp.Brokers), len(r.resp.Topics), r.resp.ControllerID)
+				if dl, ok := ctx.Deadline(); ok {
+					t := time.NewTimer(time.Until(dl) / 2)
+					defer t.Stop()
+					enough = t.C
+				}
+			}
+		case <-enough:
+			for s := range waiting {
+				c.note("! %s: no answer yet", s)
+				view.silent = append(view.silent, s)
+			}
+			waiting = nil
+		case <-ctx.Done():
+			if firstErr == nil {
+				firstErr = ctx.Err()
+			}
+			waiting = nil
+		}
+	}
+	if view.MetadataResponse == nil {
+		return nil, firstErr
+	}
+	slices.Sort(view.silent)
+	return view, nil
+}
+
+func metadataRequest(topics []string) *kmsg.MetadataRequest {
+	req := kmsg.NewPtrMetadataRequest()
+	req.AllowAutoTopicCreation = false
+	if topics == nil {
+		return req
+	}
+	req.Topics = []kmsg.MetadataRequestTopic{}
+	for _, t := range topics {
+		rt := kmsg.NewMetadataRequestTopic()
+		rt.Topic = kmsg.StringPtr(t)
+		req.Topics = append(req.Topics, rt)
+	}
+	return req
+}
+
+func topicsText(topics []string) string {
+	switch {
+	case topics == nil:
+		return "all topics"
+	case len(topics) == 0:
+		return "the cluster"
+	}
+	return strings.Join(topics, ", ")
+}
+
+func (a *kafkaAsker) ask(ctx context.Context, c *conv) answer {
+	var view *clusterView
+	var ends, newest kadm.ListedOffsets
+	var endErr error
+	newcomer, err := a.conn.with(ctx, c, func(cl *kgo.Client) error {
+		v, err := a.metadata(ctx, c, cl, a.t.Topics)
+		if err != nil {
+			return err
+		}
+		view, ends, newest, endErr = v, nil, nil, nil
+		topics := existing(v)
+		if len(a.t.Topics) == 0 || len(topics) == 0 {
+			return nil
+		}
+		adm := kadm.NewClient(cl)
+		c.asked("end offsets and newest time stamps of %s", strings.Join(topics, ", "))
+		parallel(
+			func() error { ends, endErr = adm.ListEndOffsets(ctx, topics...); return nil },
+			func() error { newest, _ = adm.ListMaxTimestampOffsets(ctx, topics...); return nil },
+		)
+		return nil
+	})
+	if err != nil {
+		return c.failed(ctx, strings.Join(a.t.Brokers, ", "), err)
+	}
+	a.facts(c, view, ends, newest)
+	v := a.judge(c, view, ends, endErr)
+	if newcomer != nil {
+		f := c.failed(ctx, strings.Join(a.t.Brokers, ", "), newcomer)
+		f.detail += " (a connection made earlier still works)"
+		if badness(f.status) > badness(v.status) {
+			return f
+		}
+	}
+	return v
+}
+
+func existing(v *clusterView) []string {
+	var out []string
+	for _, t := range v.Topics {
+		if t.ErrorCode == 0 && t.Topic != nil {
+			out = append(out, *t.Topic)
+		}
+	}
+	return out
+}
+
+func (a *kafkaAsker) facts(c *conv, v *clusterView, ends, newest kadm.ListedOffsets) {
+	if v.ClusterID != nil {
+		c.extra("cluster_id", *v.ClusterID)
+	}
+	c.extra("controller", fmt.Sprint(v.ControllerID))
+	c.extra("brokers", fmt.Sprint(len(v.Brokers)))
+	ends.Each(func(o kadm.ListedOffset) {
+		if o.Err == nil && o.Partition >= 0 && o.Offset >= 0 {
+			c.offset(fmt.Sprintf("%s/%d", o.Topic, o.Partition), o.Offset)
+		}
+	})
+	newest.Each(func(o kadm.ListedOffset) {
+		if o.Err != nil || o.Timestamp <= 0 || o.Timestamp > 1e14 {
+			return
+		}
+		if at := time.UnixMilli(o.Timestamp).UTC(); at.After(c.facts.NewestAt) {
+			c.facts.NewestAt = at
+		}
+	})
+	if len(c.facts.Offsets) > 0 {
+		c.got("%d end offsets", len(c.facts.Offsets))
+	}
+}
+
+func (a *kafkaAsker) judge(c *conv, v *clusterView, ends kadm.ListedOffsets, endErr error) answer {
+	var f findings
+	if n := len(v.silent); n > 0 {
+		c.expected("an answer from all %d brokers", len(a.t.Brokers))
+		f.add(degraded("%d of %d brokers answer, not %s", v.answered, len(a.t.Brokers), strings.Join(v.silent, ", ")))
+	} else if len(v.Brokers) < len(a.t.Brokers) {
+		f.add(degraded("%d of %d brokers are in the cluster", len(v.Brokers), len(a.t.Brokers)))
+	}
+	parts := a.judgeTopics(c, &f, v)
+	if endErr != nil && len(ends) == 0 {
+		f.add(degraded("answers, but the end offsets could not be read: %s", clean(c.raw(endErr), 80)))
+	}
+	text := fmt.Sprintf("%d brokers, %d partitions, all with a leader", len(v.Brokers), parts)
+	if len(v.Brokers) == 1 {
+		text = strings.Replace(text, "brokers", "broker", 1)
+	}
+	if !c.facts.NewestAt.IsZero() {
+		text += ", newest record " + ago(c.start.Sub(c.facts.NewestAt))
+	}
+	return f.verdict(up("%s", text))
+}
+
+// judgeTopics counts partitions and finds those without a leader or with too few copies.
+func (a *kafkaAsker) judgeTopics(c *conv, f *findings, v *clusterView) int {
+	total, thin := 0, 0
+	var leaderless []string
+	for _, t := range v.Topics {
+		name := ""
+		if t.Topic != nil {
+			name = clean(*t.Topic, 120)
+		}
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			switch {
+			case errors.Is(err, kerr.TopicAuthorizationFailed):
+				c.extra("topic "+name, "not allowed to see it")
+			case errors.Is(err, kerr.UnknownTopicOrPartition):
+				c.expected("a topic called %s", name)
+				f.add(degraded("topic %s does not exist", name))
+			case errors.Is(err, kerr.LeaderNotAvailable):
+				leaderless = append(leaderless, name)
+			default:
+				f.add(degraded("topic %s: %s", name, clean(err.Error(), 80)))
+			}
+			continue
+		}
+		for _, p := range t.Partitions {
+			total++
+			if p.Leader < 0 {
+				leaderless = append(leaderless, fmt.Sprintf("%s/%d", name, p.Partition))
+			}
+			if len(p.ISR) < len(p.Replicas) {
+				thin++
+			}
+		}
+	}
+	if n := len(leaderless); n > 0 {
+		slices.Sort(leaderless)
+		c.expected("a leader for every partition")
+		c.note("  without a leader: %s", strings.Join(leaderless[:min(n, 20)], ", "))
+		text := fmt.Sprintf("no leader for %s", strings.Join(leaderless[:min(n, 3)], ", "))
+		if n > 3 {
+			text += fmt.Sprintf(" and %d more", n-3)
+		}
+		// the topics asked for are those that matter; of all others some may rest
+		if len(a.t.Topics) > 0 || n >= total {
+			f.add(down("%s", text))
+		} else {
+			f.add(degraded("%s", text))
+		}
+	}
+	if thin > 0 {
+		c.expected("every copy in sync")
+		f.add(degraded("%d of %d partitions have copies that are not in sync", thin, total))
+	}
+	return total
+}
