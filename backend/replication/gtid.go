@@ -229,6 +229,22 @@ func (g gtids) position() string {
 	return strings.Join(out, ",")
 }
 
+// union is everything of both.
+func (g gtids) union(h gtids) gtids {
+	out := gtids{maria: map[stream]int64{}, oracle: map[string][]span{}}
+	for _, x := range []gtids{g, h} {
+		for k, n := range x.maria {
+			out.maria[k] = max(out.maria[k], n)
+		}
+		for u, spans := range x.oracle {
+			for _, sp := range spans {
+				out.oracle[u] = union(out.oracle[u], sp)
+			}
+		}
+	}
+	return out
+}
+
 // errant is what mine has beyond theirs, when both sets hold every writer that each
 // side knows of. A MariaDB domain is one line of history: if theirs has my transaction
 // number c, it has all before it. So per domain the newest common point counts, and

@@ -49,43 +49,70 @@ func (s *mysqlStore) Promote(ctx context.Context) ([]string, error) {
 	return append(ev, "SET GLOBAL read_only=0; position "+pos), nil
 }
 
-// drain stops receiving and waits until what was received is applied.
+// drain applies everything received, then stops receiving and applies the rest.
+//
+// The order matters on MariaDB: with GTID it throws the relay log away when a thread is
+// started while both are stopped (measured on 10.11), and with a dead source that is the
+// only copy. So the SQL thread is started while the IO thread still runs, and the IO
+// thread is stopped only when nothing is waiting.
 func (s *mysqlStore) drain(ctx context.Context, d *dialect, l link) ([]string, error) {
 	var ev []string
+	if l.sql == "No" && !l.sqlBroken() {
+		done, seen, err := s.drained(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case done:
+		case l.io == "No" && d.maria:
+			return nil, fmt.Errorf("%s: both replication threads are stopped and %s; MariaDB would throw them away when started: %w "+
+				"(when the source is back: START REPLICA; otherwise save them from the relay log with mariadb-binlog, then RESET REPLICA ALL)", s.e.Target(), seen, ErrBroken)
+		default:
+			stmt := "START " + d.replica() + " SQL_THREAD"
+			if err := s.exec(ctx, stmt, stmt); err != nil {
+				return nil, err
+			}
+			ev = append(ev, stmt+" ("+seen+")")
+		}
+	}
+	seen, err := s.awaitDrained(ctx, l.received)
+	if err != nil {
+		return ev, err
+	}
 	if l.io != "No" {
 		stmt := "STOP " + d.replica() + " IO_THREAD"
 		if err := s.exec(ctx, stmt, stmt); err != nil {
 			return ev, err
 		}
 		ev = append(ev, stmt)
+		if seen, err = s.awaitDrained(ctx, ""); err != nil {
+			return ev, err
+		}
 	}
-	started := false
-	seen, err := s.opts.until(ctx, s.e.Target()+": apply what was received", func(ctx context.Context) (bool, string, error) {
+	return append(ev, seen), nil
+}
+
+// awaitDrained waits until everything received is applied: up to upTo, or, when that is
+// empty, up to whatever the server has received.
+func (s *mysqlStore) awaitDrained(ctx context.Context, upTo string) (string, error) {
+	return s.opts.until(ctx, s.e.Target()+": apply what was received", func(ctx context.Context) (bool, string, error) {
 		l, err := s.link(ctx)
 		if err != nil {
 			return false, "", err
+		}
+		if upTo != "" {
+			l.received = upTo
 		}
 		done, seen, err := s.drained(ctx, l)
 		if done || err != nil {
 			return done, seen, err
 		}
-		if l.sqlBroken() {
-			return false, seen, fmt.Errorf("%s: received transactions cannot be applied: %w: %s", s.e.Target(), ErrBroken, l)
-		}
-		if l.sql == "No" && !started {
-			started = true
-			stmt := "START " + d.replica() + " SQL_THREAD"
-			if err := s.exec(ctx, stmt, stmt); err != nil {
-				return false, seen, err
-			}
+		if l.sqlBroken() || l.sql == "No" {
+			return false, seen, fmt.Errorf("%s: received transactions cannot be applied: %w: %s; %s", s.e.Target(), ErrBroken, l, seen)
 		}
 		s.opts.Progress(seen)
 		return false, seen, nil
 	})
-	if err != nil {
-		return ev, err
-	}
-	return append(ev, seen), nil
 }
 
 func (s *mysqlStore) Demote(ctx context.Context) ([]string, error) {

@@ -80,11 +80,20 @@ func (s *mysqlStore) notDiverged(ctx context.Context, src *mysqlStore) error {
 	if err != nil {
 		return err
 	}
+	l, err := s.link(ctx)
+	if err != nil {
+		return err
+	}
+	// Received and not applied yet counts as this side's: pointing it elsewhere would drop it.
+	received, err := parseGTIDs(l.received)
+	if err != nil {
+		return s.wrap("read the received position", err)
+	}
 	theirs, err := src.history(ctx)
 	if err != nil {
 		return err
 	}
-	if g := errant(mine.all, theirs.all); !g.empty() {
+	if g := errant(mine.all.union(received), theirs.all); !g.empty() {
 		return fmt.Errorf("%s: %w: %d transactions that %s does not have: %s (copy what matters by hand, then rebuild this side from %s)",
 			s.e.Target(), ErrDiverged, g.count, src.e.Site, g, src.e.Site)
 	}

@@ -1,0 +1,87 @@
+//go:build integration
+
+package lab
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// Redis is one Redis server.
+type Redis struct {
+	Site     string
+	Address  string
+	Password string
+
+	proc   *proc
+	client *redis.Client
+}
+
+// The client logs failed dials to stderr while the server starts; it has only a
+// process-wide switch for it.
+var quietRedis = sync.OnceFunc(logging.Disable)
+
+const redisConf = `port %d
+bind 127.0.0.1
+dir %s
+save ""
+appendonly no
+daemonize no
+repl-diskless-sync-delay 0
+repl-ping-replica-period 1
+repl-timeout 5
+requirepass %s
+masterauth %s
+%s
+`
+
+func newRedis(dir, site string, port int, password string, source *Redis) (*Redis, error) {
+	d, err := serverDir(dir, site, "redis")
+	if err != nil {
+		return nil, err
+	}
+	follow := ""
+	if source != nil {
+		host, p, err := split(source.Address)
+		if err != nil {
+			return nil, err
+		}
+		follow = fmt.Sprintf("replicaof %s %d", host, p)
+	}
+	conf := filepath.Join(d, "redis.conf")
+	if err := serverFile(conf, fmt.Sprintf(redisConf, port, d, password, password, follow)); err != nil {
+		return nil, err
+	}
+	quietRedis()
+	r := &Redis{Site: site, Address: fmt.Sprintf("127.0.0.1:%d", port), Password: password}
+	r.client = redis.NewClient(&redis.Options{Addr: r.Address, Password: password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
+		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, ContextTimeoutEnabled: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+	r.proc = &proc{
+		name: "redis-server", dir: d, args: []string{"redis-server", conf},
+		ready: func(ctx context.Context) error { return r.client.Ping(ctx).Err() },
+	}
+	return r, nil
+}
+
+// Start brings the server up after Kill.
+func (r *Redis) Start(ctx context.Context) error { return r.proc.start(ctx) }
+
+// Kill ends the server at once.
+func (r *Redis) Kill() { r.proc.stop(syscall.SIGKILL) }
+
+// Client is a connection with full rights, for tests.
+func (r *Redis) Client() *redis.Client { return r.client }
+
+func (r *Redis) close() {
+	_ = r.client.Close()
+	r.proc.stop(syscall.SIGTERM)
+}
