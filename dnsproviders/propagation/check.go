@@ -1,0 +1,168 @@
+package propagation
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/dutyops/dutyops/dnsproviders/internal/rr"
+)
+
+// Server is one address to ask.
+type Server struct {
+	// Name is what people call it; Addr is host:port.
+	Name          string
+	Addr          string
+	Authoritative bool
+}
+
+// Question is one name and type (A, AAAA, CNAME or HTTPS).
+type Question struct {
+	Name string
+	Type string
+}
+
+// Answer is what one server said to one question.
+type Answer struct {
+	Server string
+	Name   string
+	Type   string
+	// Values are canonical and sorted; empty when the server says that there are none
+	// (Err is nil then) or when it did not say (Err is set). For A, AAAA and HTTPS a
+	// CNAME is followed inside the answer, as a client does.
+	Values []string
+	// TTL in seconds: the least of the set and the aliases before it; of a negative
+	// answer its negative TTL (RFC 2308 section 5).
+	TTL uint32
+	// AA is the server's claim of authority.
+	AA bool
+	// Serial of the zone at an authoritative server, when Options.Zones holds the zone
+	// or the answer was negative.
+	Serial uint32
+	// Rcode is the response code's name ("NOERROR", "NXDOMAIN"), "" without an answer.
+	Rcode string
+	// At is when the answer came.
+	At  time.Time
+	Err error
+}
+
+// Options of a Check.
+type Options struct {
+	// Workers bounds the questions on their way; 0 = 16. Every server has its share, so
+	// that a silent one delays only itself.
+	Workers int
+	// Timeout of one try; 0 = 1 s. A question is tried twice.
+	Timeout time.Duration
+	// Zones whose SOA serial is asked for at every authoritative server.
+	Zones []string
+	// Now gives Answer.At; nil = time.Now.
+	Now func() time.Time
+}
+
+// Reasons of Answer.Err. Test with errors.Is.
+var (
+	// ErrNoAnswer: silence, twice, or no connection.
+	ErrNoAnswer = errors.New("no answer")
+	// ErrNotAuthoritative: an authoritative server without authority (lame).
+	ErrNotAuthoritative = errors.New("answers without authority for the zone")
+	// ErrRefused: any response code that is neither success nor "no such name".
+	ErrRefused = errors.New("refuses to answer")
+	// ErrUnreadable: what came is no answer to the question.
+	ErrUnreadable = errors.New("unreadable answer")
+)
+
+// silentAfter is the number of questions in a row without any answer after which a
+// server is not asked the rest.
+const silentAfter = 3
+
+// Check asks every server every question and returns the answers ordered by server,
+// then question, as given. It returns when all have answered or failed; when ctx ends,
+// the rest have its error. Safe for concurrent use.
+func Check(ctx context.Context, servers []Server, questions []Question, o Options) []Answer {
+	if o.Workers <= 0 {
+		o.Workers = 16
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	out := make([]Answer, len(servers)*len(questions))
+	share := max(1, o.Workers/max(1, len(servers)))
+	var wg sync.WaitGroup
+	for i, s := range servers {
+		mine := out[i*len(questions) : (i+1)*len(questions)]
+		wg.Go(func() { askServer(ctx, s, questions, mine, share, o) })
+	}
+	wg.Wait()
+	return out
+}
+
+// askServer fills out with one server's answers, then with its serials.
+func askServer(ctx context.Context, s Server, qs []Question, out []Answer, workers int, o Options) {
+	t := &target{server: s, opt: o}
+	next := make(chan int)
+	go func() {
+		defer close(next)
+		for i := range qs {
+			next <- i
+		}
+	}()
+	var wg sync.WaitGroup
+	for range min(workers, len(qs)) {
+		wg.Go(func() {
+			var sock socket
+			defer sock.close()
+			for i := range next {
+				out[i] = t.ask(ctx, &sock, Question{rr.Name(qs[i].Name), strings.ToUpper(qs[i].Type)})
+			}
+		})
+	}
+	wg.Wait()
+	if !s.Authoritative || t.silent() {
+		return
+	}
+	var sock socket
+	defer sock.close()
+	for _, z := range o.Zones {
+		zone := rr.Name(z)
+		inZone := func(n string) bool { return n == zone || strings.HasSuffix(n, "."+zone) }
+		if !slices.ContainsFunc(out, func(a Answer) bool { return a.Err == nil && inZone(a.Name) }) {
+			continue
+		}
+		serial, ok := t.serial(ctx, &sock, zone)
+		if !ok {
+			continue
+		}
+		for i := range out {
+			if a := &out[i]; a.Err == nil && inZone(a.Name) {
+				a.Serial = serial
+			}
+		}
+	}
+}
+
+// Same says whether the answer is exactly the wanted set (canonical values, any order).
+// An answer with an error is never the same.
+func (a Answer) Same(wanted []string) bool {
+	if a.Err != nil {
+		return false
+	}
+	w := slices.Clone(wanted)
+	slices.Sort(w)
+	return slices.Equal(a.Values, w)
+}
+
+// OldUntil says until when a cache that gave this answer may give it again: zero when the
+// answer is as wanted or there was none. The TTL in it is the old one, whatever TTL the
+// change has written. Resolvers that stretch TTLs or serve stale data may keep it longer.
+func OldUntil(a Answer, wanted []string) time.Time {
+	if a.Err != nil || a.Same(wanted) {
+		return time.Time{}
+	}
+	return a.At.Add(time.Duration(a.TTL) * time.Second)
+}
