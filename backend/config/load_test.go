@@ -279,7 +279,7 @@ func TestStateDir(t *testing.T) {
 func TestNearest(t *testing.T) {
 	known := []string{"environment", "home", "sites", "dns", "A"}
 	for got, want := range map[string]string{
-		"enviroment": "environment", "hoem": "home", "site": "sites", "SITES": "sites", "dsn": "dns",
+		"envronment": "environment", "hoem": "home", "site": "sites", "SITES": "sites", "dsn": "dns",
 		"colour": "", strings.Repeat("long", 100): "",
 	} {
 		if n := nearest(got, known); n != want {

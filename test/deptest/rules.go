@@ -29,8 +29,10 @@ var rooms = []room{
 
 	{path: "backend/config", may: []string{"failoverplan"}, why: "a file is read without touching the world"},
 	{path: "backend/journal", may: []string{"failoverplan"}, why: "the journal remembers; it does not act"},
-	{path: "backend/sandbox", may: []string{"backend/config"}, tests: []string{"failoverplan", "probes/...", "dnsproviders/..."},
-		why: "the sandbox judges the engine, so it must not share code with it"},
+	{
+		path: "backend/sandbox", may: []string{"backend/config"}, tests: []string{"failoverplan", "probes/...", "dnsproviders/..."},
+		why: "the sandbox judges the engine, so it must not share code with it",
+	},
 	{path: "backend/monitor", may: []string{"backend/config", "failoverplan", "probes/..."}, tests: []string{"backend/sandbox/..."}, why: "it watches; others act"},
 	{path: "backend/switching", may: []string{"backend/config", "failoverplan", "dnsproviders/..."}, tests: []string{"backend/sandbox/..."}, why: "it changes DNS and nothing else"},
 	{path: "backend/replication", may: []string{"backend/config", "failoverplan", "probes/..."}, tests: []string{"backend/sandbox/..."}, why: "it moves data and nothing else"},

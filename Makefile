@@ -1,0 +1,122 @@
+# dutyops: everything there is to do with this repository. `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+BIN := $(CURDIR)/bin
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT ?= $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo none)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+TARGETS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64
+
+# Tools are built from source into ./bin, at exactly these versions (docs/adr/0004).
+GOLANGCI_VERSION := v2.15.0
+GORELEASER_VERSION := v2.14.3
+GOVULNCHECK_VERSION := v1.9.0
+GOLANGCI := $(BIN)/golangci-lint-$(GOLANGCI_VERSION)
+GORELEASER := $(BIN)/goreleaser-$(GORELEASER_VERSION)
+GOVULNCHECK := $(BIN)/govulncheck-$(GOVULNCHECK_VERSION)
+
+.PHONY: help
+help: ## list what can be made
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  %-18s %s\n", $$1, $$2}'
+
+# --- try it
+
+.PHONY: build
+build: ## build ./bin/dutyops
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/dutyops ./cmd/dutyops
+
+.PHONY: demo
+demo: ## the sandbox in your terminal; nothing to install
+	go run ./cmd/dutyops sandbox
+
+.PHONY: lab
+lab: ## a small real lab on loopback, kept up for you to try (Debian packages, root for apt-get)
+	test/lab/install.sh
+	go test -tags integration -count=1 -timeout 0 -run '^TestKeepUp$$' -v ./test/lab/... -args -keep
+
+# --- test it
+
+.PHONY: test
+test: ## unit tests, arrows included
+	go test ./...
+
+.PHONY: race
+race: ## the same under the race detector
+	CGO_ENABLED=1 go test -race -timeout 20m ./...
+
+.PHONY: integration
+integration: ## the story on real servers: BIND, Unbound, MariaDB, Redis, nginx (Debian packages)
+	test/lab/install.sh
+	go test -tags integration -count=1 -timeout 40m ./test/lab/...
+
+.PHONY: integration-down
+integration-down: ## end what an interrupted `make integration` or `make lab` has left running
+	test/lab/down.sh
+
+.PHONY: bench
+bench: ## the numbers of docs/benchmarks.md
+	go test -run '^$$' -bench . -benchmem ./...
+
+.PHONY: fuzz
+fuzz: ## a minute of fuzzing for the configuration reader
+	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./backend/config
+
+# --- keep it in shape
+
+.PHONY: lint
+lint: $(GOLANGCI) ## golangci-lint
+	$(GOLANGCI) run --timeout 20m ./...
+
+.PHONY: fmt
+fmt: $(GOLANGCI) ## format the code
+	$(GOLANGCI) fmt ./...
+
+.PHONY: vuln
+vuln: $(GOVULNCHECK) ## known vulnerabilities; asks the Go vulnerability database
+	$(GOVULNCHECK) ./...
+
+.PHONY: docs
+docs: ## rewrite the generated parts of docs/
+	go test ./backend/config -run 'UpToDate' -count=1 -update
+	go test ./backend/config -run 'UpToDate' -count=1
+
+# --- release it
+
+.PHONY: release-check
+release-check: $(GORELEASER) ## is the release configuration sound?
+	$(GORELEASER) check
+
+.PHONY: release-builds
+release-builds: ## build every release target, one after the other
+	@for target in $(TARGETS); do \
+		echo "build $$target"; \
+		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 \
+			go build -trimpath -ldflags '$(LDFLAGS)' -o dist/check/dutyops-$${target%/*}-$${target#*/} ./cmd/dutyops; \
+	done
+
+.PHONY: snapshot
+snapshot: $(GORELEASER) ## the whole release, without publishing, into ./dist
+	$(GORELEASER) release --snapshot --clean --skip=sbom
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(BIN) dist
+
+# --- tools; a new version is a new file name
+
+$(GOLANGCI):
+	GOBIN=$(BIN) go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(BIN)/golangci-lint $@
+
+$(GORELEASER):
+	GOBIN=$(BIN) go install github.com/goreleaser/goreleaser/v2@$(GORELEASER_VERSION)
+	mv $(BIN)/goreleaser $@
+
+$(GOVULNCHECK):
+	GOBIN=$(BIN) go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
+	mv $(BIN)/govulncheck $@
