@@ -228,7 +228,7 @@ func (d *Detector) settled() bool {
 // text adds to the rule what is building up against it.
 func (d *Detector) text() string {
 	switch {
-	case d.state != StatusDown && d.fails > 0:
+	case d.state != StatusDown && d.fails > 0 && d.blanks == 0:
 		return fmt.Sprintf("%s; %s in a row, down after %d", d.rule, plural(d.fails, "failure"), d.th.DownAfter)
 	case d.state == StatusDown && d.goods > 0 && d.byWin:
 		return fmt.Sprintf("%s; up after %s without a failure", d.rule, Human(d.quiet()))

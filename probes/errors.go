@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -123,7 +124,8 @@ func classifyTLS(err error) (Class, bool) {
 	switch {
 	case errors.As(err, &unknownCA):
 		return ClassTrust, true
-	case errors.As(err, &invalid), errors.As(err, &host), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verify):
+	case errors.As(err, &invalid), errors.As(err, &host), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verify),
+		errors.Is(err, http.ErrSchemeMismatch):
 		return ClassTLS, true
 	}
 	return "", false
@@ -135,7 +137,7 @@ var wordings = []struct {
 	class Class
 }{
 	{regexp.MustCompile(`(?i)\b(WRONGPASS|NOAUTH|invalid username-password|invalid password)\b`), ClassAuth},
-	{regexp.MustCompile(`(?i)(malformed HTTP|malformed MIME|malformed chunked|bad Content-Length|HTTP response to HTTPS|transfer encoding|redis: (invalid|can't parse|unexpected)|unsupported protocol version|bad rdata|overflow|dns: |invalid (large )?response|correlation|enough data to be valid)`), ClassGarbage},
+	{regexp.MustCompile(`(?i)(malformed HTTP|malformed MIME|malformed chunked|bad Content-Length|transfer encoding|redis: (invalid|can't parse|unexpected)|unsupported protocol version|bad rdata|overflow|dns: |invalid (large )?response|correlation|enough data to be valid)`), ClassGarbage},
 	{regexp.MustCompile(`(?i)(server sent GOAWAY|use of closed network connection|connection closed|invalid connection|bad connection|server closed idle)`), ClassClosed},
 }
 
@@ -151,7 +153,7 @@ func classifyProtocol(err error) (Class, bool) {
 		return mysqlClass(my.Number), true
 	case errors.As(err, &am):
 		return amqpClass(am), true
-	case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
+	case errors.Is(err, errHungUp), errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
 		errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return ClassAuth, true
 	case errors.Is(err, errGarbage), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul),
@@ -324,7 +326,7 @@ func tlsReason(err error) string {
 		return "the certificate has expired or is not valid yet"
 	case errors.As(err, &host):
 		return "the certificate is for another name"
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return "it does not speak TLS there"
 	default:
 		return shorten(err)

@@ -4,14 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
@@ -22,6 +25,7 @@ type kafkaAsker struct {
 	t    Target
 	pass password
 	conn kept[*kgo.Client]
+	mech atomic.Int32 // index of the SASL mechanism that last worked
 }
 
 // kafkaRenew is how old a client may get: its brokers' addresses are those that it
@@ -42,13 +46,16 @@ func (a *kafkaAsker) close() error {
 	return nil
 }
 
+// errHungUp: the broker spoke, and closed the connection at the login.
+var errHungUp = errors.New("hung up at the login")
+
 // open makes a client and proves that a broker lets it in.
 func (a *kafkaAsker) open(ctx context.Context, c *conv) (*kgo.Client, error) {
 	pw, err := a.pass.get(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	cl, err := a.connect(ctx, c, pw)
+	cl, err := a.login(ctx, c, pw)
 	if err == nil || Classify(err) != ClassAuth {
 		return cl, err
 	}
@@ -57,14 +64,56 @@ func (a *kafkaAsker) open(ctx context.Context, c *conv) (*kgo.Client, error) {
 		return nil, err
 	}
 	c.note("  the password changed, trying the new one")
-	return a.connect(ctx, c, pw)
+	return a.login(ctx, c, pw)
 }
 
-func (a *kafkaAsker) connect(ctx context.Context, c *conv, pw string) (*kgo.Client, error) {
+// login tries the mechanisms in turn, beginning with the one that last worked: a
+// broker offers what it knows, not what the account is set up for.
+func (a *kafkaAsker) login(ctx context.Context, c *conv, pw string) (*kgo.Client, error) {
+	if a.t.User == "" {
+		return a.connect(ctx, c, nil)
+	}
+	auth := scram.Auth{User: a.t.User, Pass: pw}
+	mechs := []sasl.Mechanism{auth.AsSha256Mechanism(), auth.AsSha512Mechanism(), plain.Auth{User: a.t.User, Pass: pw}.AsMechanism()}
+	worked := int(a.mech.Load())
+	var firstErr error
+	for i := range mechs {
+		n := (worked + i) % len(mechs)
+		c.note("  SASL %s as %s", mechs[n].Name(), a.t.User)
+		cl, err := a.connect(ctx, c, mechs[n])
+		if err == nil {
+			a.mech.Store(int32(n)) //nolint:gosec // one of three
+			return cl, nil
+		}
+		switch Classify(err) {
+		case ClassAuth:
+			if firstErr == nil {
+				firstErr = err
+			}
+		case ClassTimeout:
+			if firstErr != nil {
+				return nil, firstErr // no time left for the other mechanisms
+			}
+			return nil, err
+		default:
+			return nil, err
+		}
+	}
+	return nil, firstErr
+}
+
+func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) (*kgo.Client, error) {
+	var heard atomic.Int64
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(a.t.Brokers...),
 		kgo.ClientID("dutyops-probe"),
-		kgo.Dialer(dial),
+		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dial(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return &countedConn{Conn: conn, in: &heard}, nil
+		}),
 		kgo.RequestRetries(2),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.MetadataMinAge(250 * time.Millisecond),
@@ -72,12 +121,8 @@ func (a *kafkaAsker) connect(ctx context.Context, c *conv, pw string) (*kgo.Clie
 		kgo.BrokerMaxReadBytes(16 << 20),
 		kgo.DisableClientMetrics(),
 	}
-	if a.t.User != "" {
-		opts = append(opts, kgo.SASL(
-			scram.Auth{User: a.t.User, Pass: pw}.AsSha512Mechanism(),
-			scram.Auth{User: a.t.User, Pass: pw}.AsSha256Mechanism(),
-			plain.Auth{User: a.t.User, Pass: pw}.AsMechanism(),
-		))
+	if mech != nil {
+		opts = append(opts, kgo.SASL(mech))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -85,6 +130,11 @@ func (a *kafkaAsker) connect(ctx context.Context, c *conv, pw string) (*kgo.Clie
 	}
 	if _, err := a.metadata(ctx, c, cl, []string{}); err != nil {
 		cl.Close()
+		if Classify(err) == ClassClosed && heard.Load() > 0 {
+			// it told its versions, then hung up: that is how a broker without
+			// words for it refuses a login, or the lack of one
+			err = joinErr(errHungUp, err)
+		}
 		return nil, err
 	}
 	return cl, nil

@@ -32,7 +32,7 @@ type rabbitConn struct {
 // countedConn counts what was read, to tell a greeting from silence.
 type countedConn struct {
 	net.Conn
-	in atomic.Int64
+	in *atomic.Int64
 }
 
 func (c *countedConn) Read(p []byte) (int, error) {
@@ -103,7 +103,7 @@ func (a *rabbitAsker) login(ctx context.Context, c *conv, pw string) (*rabbitCon
 	if err != nil {
 		return nil, err
 	}
-	sock := &countedConn{Conn: raw}
+	sock := &countedConn{Conn: raw, in: new(atomic.Int64)}
 	stop := context.AfterFunc(ctx, func() { _ = sock.Close() })
 	vhost := a.t.Database
 	if vhost == "" {

@@ -1,0 +1,189 @@
+package probes
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2"
+)
+
+// fakeRedis answers INFO sections from a table; PING and AUTH as told.
+func fakeRedis(t testing.TB, info map[string]string, special map[string]string) string {
+	t.Helper()
+	return listen(t, func(c net.Conn) {
+		r := bufio.NewReader(c)
+		for {
+			args, err := readCommand(r)
+			if err != nil {
+				return
+			}
+			name := strings.ToUpper(strings.Join(args, " "))
+			out := "-ERR unknown command\r\n"
+			if s, ok := special[strings.ToUpper(args[0])]; ok {
+				out = s
+			} else if args[0] == "ping" || args[0] == "PING" {
+				out = "+PONG\r\n"
+			} else if strings.HasPrefix(name, "INFO ") {
+				s := strings.ReplaceAll(info[strings.ToLower(args[1])], "\n", "\r\n")
+				out = fmt.Sprintf("$%d\r\n%s\r\n", len(s), s)
+			}
+			if _, err := io.WriteString(c, out); err != nil {
+				return
+			}
+		}
+	})
+}
+
+func readCommand(r *bufio.Reader) ([]string, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return nil, err
+	}
+	n, _ := strconv.Atoi(strings.TrimSpace(line[1:]))
+	var args []string
+	for range n {
+		l, err := r.ReadString('\n')
+		if err != nil {
+			return nil, err
+		}
+		k, _ := strconv.Atoi(strings.TrimSpace(l[1:]))
+		b := make([]byte, k+2)
+		if _, err := io.ReadFull(r, b); err != nil {
+			return nil, err
+		}
+		args = append(args, string(b[:k]))
+	}
+	return args, nil
+}
+
+func TestRedis(t *testing.T) {
+	master := "# Replication\nrole:master\nconnected_slaves:1\nslave0:ip=127.0.0.1,port=1,state=online,offset=14,lag=0\nmaster_repl_offset:14\n"
+	slave := "role:slave\nmaster_host:127.0.0.1\nmaster_port:16379\nmaster_link_status:up\nmaster_last_io_seconds_ago:0\nmaster_sync_in_progress:0\nslave_read_repl_offset:15\nslave_repl_offset:14\nslave_read_only:1\nmaster_repl_offset:14\n"
+	broken := strings.Replace(slave, "link_status:up", "link_status:down\nmaster_link_down_since_seconds:12", 1)
+	server := "redis_version:7.0.15\n"
+	for _, tc := range []struct {
+		name    string
+		repl    string
+		persist string
+		special map[string]string
+		role    Role
+		status  Status
+		detail  string
+		check   func(*testing.T, Facts)
+	}{
+		{"source", master, "loading:0\n", nil, RoleSource, StatusUp, "primary, 1 replica", func(t *testing.T, f Facts) {
+			if f.Role != "primary" || *f.ReadOnly || f.Position != "14" || f.Version != "7.0.15" {
+				t.Errorf("facts %+v", f)
+			}
+		}},
+		{"replica", slave, "", nil, RoleReplica, StatusUp, "replica of 127.0.0.1:16379, link up", func(t *testing.T, f Facts) {
+			if f.Role != "replica" || !*f.ReadOnly || f.ReplicaState != "streaming" || f.ReplicaOf != "127.0.0.1:16379" || f.Position != "14" || f.SourcePosition != "15" || f.LagSeconds != nil {
+				t.Errorf("facts %+v", f)
+			}
+		}},
+		{"replica without its source", broken, "", nil, RoleReplica, StatusDegraded, "replication of 127.0.0.1:16379 is connecting, link down for 12 s", func(t *testing.T, f Facts) {
+			if f.LagSeconds == nil || *f.LagSeconds != 12 || f.ReplicaState != "connecting" {
+				t.Errorf("facts %+v", f)
+			}
+		}},
+		{"first copy", strings.Replace(strings.Replace(slave, "link_status:up", "link_status:down", 1), "in_progress:0", "in_progress:1", 1), "", nil, RoleReplica, StatusDegraded, "copying everything", nil},
+		{"a source that is a replica", slave, "", nil, RoleSource, StatusDown, "is a replica of 127.0.0.1:16379 and refuses writes", nil},
+		{"a replica that follows nobody", master, "", nil, RoleReplica, StatusDegraded, "should be a replica, but follows nobody", nil},
+		{"a source short of replicas", master + "min_slaves_to_write:1\nmin_slaves_good_slaves:0\n", "", nil, RoleSource, StatusDown, "refuses writes: 0 good replicas, it wants 1", nil},
+		{"failed save", master, "rdb_last_bgsave_status:err\n", nil, RoleAny, StatusDegraded, "its last save to disk failed", nil},
+		{"loading", master, "loading:1\n", nil, RoleAny, StatusDown, "is loading its data set", nil},
+		{"loading, and says only that", "", "", map[string]string{"INFO": "-LOADING Redis is loading the dataset in memory\r\n"}, RoleAny, StatusDown, "is loading its data set", nil},
+		{"asks for a password", "", "", map[string]string{"PING": "-NOAUTH Authentication required.\r\n", "INFO": "-NOAUTH Authentication required.\r\n"}, RoleAny, StatusUnknown, "wants a user and password", nil},
+		{"may not INFO", "", "", map[string]string{"INFO": "-NOPERM this user has no permissions\r\n"}, RoleAny, StatusUnknown, "may not run INFO", nil},
+		{"a bulk that is too long", "", "", map[string]string{"INFO": "$2000000000\r\n"}, RoleAny, StatusDown, "answers, but not as redis: unreadable answer: the reply announces too much", nil},
+		{"an array that is too long", "", "", map[string]string{"INFO": "*99999999\r\n"}, RoleAny, StatusDown, "announces too much", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			addr := fakeRedis(t, map[string]string{"replication": tc.repl, "server": server, "persistence": tc.persist}, tc.special)
+			r := once(t, Target{Kind: "redis", Address: addr, Role: asRole(tc.role)})
+			wantAnswer(t, r, tc.status, tc.detail)
+			if tc.check != nil {
+				tc.check(t, r.Facts)
+			}
+		})
+	}
+}
+
+func TestRedisPasswordRotationAndRestart(t *testing.T) {
+	old, fresh := randomSecret(), randomSecret()
+	m := miniredis.NewMiniRedis()
+	m.RequireAuth(old)
+	if err := m.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	var current atomic.Value
+	current.Store(old)
+	p := must(t, Target{Kind: "redis", Address: m.Addr(), Password: func() (string, error) { return current.Load().(string), nil }, User: "default"})
+	first := ask(t, p, defaultBudget)
+	if first.Status == StatusDown || first.Status == StatusUnknown {
+		t.Fatalf("%s %q with the right password", first.Status, first.Detail)
+	}
+	// a restart with another password: the kept connection is dead, the old password refused
+	addr := m.Addr()
+	m.Close()
+	wantAnswer(t, ask(t, p, defaultBudget), StatusDown, "refused: nothing listens on "+addr)
+	m.RequireAuth(fresh)
+	if err := m.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	r := ask(t, p, defaultBudget)
+	wantAnswer(t, r, StatusUnknown, "wrong password for default")
+	checkFit(t, r, old)
+	current.Store(fresh)
+	if r = ask(t, p, defaultBudget); r.Status != first.Status {
+		t.Errorf("%s %q after the password was put right, want %s", r.Status, r.Detail, first.Status)
+	}
+}
+
+func FuzzParseInfo(f *testing.F) {
+	f.Add("# Replication\r\nrole:master\r\nmaster_repl_offset:12\r\n")
+	f.Add("role:slave\nmaster_link_down_since_seconds:-1\nslave_read_only:\nmaster_host:[::1\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		info := parseInfo(s)
+		for k := range info {
+			if k != "" && !strings.Contains(s, k+":") {
+				t.Fatalf("key %q is not in %q", k, s)
+			}
+		}
+		c := newConv(t.Context(), Target{Kind: "redis"})
+		r := redisFacts(c, info)
+		if r.describe() == "" || (r.replica && c.facts.Role != "replica") {
+			t.Fatalf("%q -> %+v", s, r)
+		}
+	})
+}
+
+// FuzzRESPGuard: how the bytes are cut must not matter, and nothing too long passes.
+func FuzzRESPGuard(f *testing.F) {
+	f.Add([]byte("$5\r\nhello\r\n*2\r\n$1\r\na\r\n:1\r\n"), 3)
+	f.Add([]byte("$1048577\r\n"), 1)
+	f.Add([]byte("$-1\r\n*-1\r\n+OK\r\n"), 2)
+	f.Fuzz(func(t *testing.T, b []byte, cut int) {
+		whole := (&respGuard{}).pass(b)
+		g := &respGuard{}
+		pieces := true
+		step := max(1, cut%7)
+		for i := 0; i < len(b) && pieces; i += step {
+			pieces = g.pass(b[i:min(i+step, len(b))])
+		}
+		if whole != pieces {
+			t.Fatalf("%q: whole %v, in pieces %v", b, whole, pieces)
+		}
+		if g.skip > maxRESPBulk+2 {
+			t.Fatalf("lets %d bytes be announced", g.skip)
+		}
+	})
+}
