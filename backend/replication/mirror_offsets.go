@@ -1,0 +1,208 @@
+package replication
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// copier is a connector that copies records.
+type copier struct {
+	name, alias string
+	topics      []*regexp.Regexp
+}
+
+// patterns reads MirrorMaker's topics setting: a list of regular expressions.
+func patterns(list string) []*regexp.Regexp {
+	var out []*regexp.Regexp
+	for p := range strings.SplitSeq(list, ",") {
+		if p = strings.TrimSpace(p); p == "" {
+			continue
+		}
+		r, err := regexp.Compile("^(?:" + p + ")$")
+		if err != nil {
+			return nil // Java knows expressions that Go does not: take all topics
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func (c copier) copies(topic string) bool {
+	if len(c.topics) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(c.topics, func(r *regexp.Regexp) bool { return r.MatchString(topic) })
+}
+
+// sourceOffset is one entry of GET and PATCH /connectors/N/offsets (KIP-875) in
+// MirrorMaker's shape. Offset is the last record that was copied; nil forgets it.
+type sourceOffset struct {
+	Partition sourcePartition `json:"partition"`
+	Offset    *struct {
+		Offset int64 `json:"offset"`
+	} `json:"offset"`
+}
+
+type sourcePartition struct {
+	Cluster   string `json:"cluster"`
+	Partition int64  `json:"partition"`
+	Topic     string `json:"topic"`
+}
+
+func (p sourcePartition) key() string { return fmt.Sprintf("%s/%d", p.Topic, p.Partition) }
+
+type sourceOffsets struct {
+	Offsets []sourceOffset `json:"offsets"`
+}
+
+func (m *Mirror) offsets(ctx context.Context, name string) (map[string]sourceOffset, error) {
+	var got sourceOffsets
+	if err := m.api.call(ctx, http.MethodGet, connector(name, "/offsets"), nil, &got); err != nil {
+		return nil, err
+	}
+	out := map[string]sourceOffset{}
+	for _, o := range got.Offsets {
+		if o.Partition.Topic != "" {
+			out[o.Partition.key()] = o
+		}
+	}
+	return out, nil
+}
+
+// reached is the number of records up to which the connector has copied: the last one's
+// offset plus one, so that it compares with an end offset.
+func (o sourceOffset) reached() int64 {
+	if o.Offset == nil {
+		return 0
+	}
+	return o.Offset.Offset + 1
+}
+
+// Anchor sets the connectors' source offsets so that the next record copied is the one
+// at the given end offsets: what was there before is not copied. The connectors must be
+// stopped (ErrNotStopped). It reads back what Connect has taken.
+func (m *Mirror) Anchor(ctx context.Context, connectors []string, ends EndOffsets) ([]string, error) {
+	for _, c := range connectors {
+		st, err := m.status(ctx, c)
+		if err != nil {
+			return nil, err
+		}
+		if st.Connector.State != connStopped || st.tasks(connRunning) > 0 {
+			return nil, fmt.Errorf("%s: connector %s: %w: %s", m.e.Target(), c, ErrNotStopped, st)
+		}
+	}
+	end, err := ends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list, err := m.copiers(ctx, connectors)
+	if err != nil {
+		return nil, err
+	}
+	var ev []string
+	for _, c := range list {
+		line, err := m.anchorOne(ctx, c, end)
+		if err != nil {
+			return ev, err
+		}
+		ev = append(ev, line)
+	}
+	return ev, nil
+}
+
+func (m *Mirror) anchorOne(ctx context.Context, c copier, end map[string]int64) (string, error) {
+	now, err := m.offsets(ctx, c.name)
+	if err != nil {
+		return "", err
+	}
+	var want sourceOffsets
+	var marks []string
+	for _, key := range slices.Sorted(maps.Keys(end)) {
+		topic, partition, ok := cutKey(key)
+		if !ok || !c.copies(topic) {
+			continue
+		}
+		marks = append(marks, fmt.Sprintf("%s at %d", key, end[key]))
+		have, known := now[key]
+		if have.reached() == end[key] && (known || end[key] == 0) {
+			continue
+		}
+		o := sourceOffset{Partition: sourcePartition{Cluster: c.alias, Partition: partition, Topic: topic}}
+		if known {
+			o.Partition.Cluster = have.Partition.Cluster
+		}
+		if o.Partition.Cluster == "" {
+			return "", fmt.Errorf("%s: connector %s has no source.cluster.alias: %w", m.e.Target(), c.name, ErrConfig)
+		}
+		if end[key] > 0 {
+			o.Offset = &struct {
+				Offset int64 `json:"offset"`
+			}{end[key] - 1}
+		}
+		want.Offsets = append(want.Offsets, o)
+	}
+	if len(want.Offsets) == 0 {
+		return c.name + " begins there already: " + strings.Join(marks, ", "), nil
+	}
+	err = m.api.call(ctx, http.MethodPatch, connector(c.name, "/offsets"), want, nil)
+	if isStatus(err, http.StatusNotFound, http.StatusMethodNotAllowed) {
+		return "", fmt.Errorf("set the offsets of %s: %w: %w (PATCH …/offsets needs Kafka Connect 3.6 or later)", c.name, ErrUnsupported, err)
+	}
+	if err != nil {
+		return "", err
+	}
+	got, err := m.offsets(ctx, c.name)
+	if err != nil {
+		return "", err
+	}
+	for _, o := range want.Offsets {
+		key := o.Partition.key()
+		if got[key].reached() != end[key] {
+			return "", fmt.Errorf("%s: connector %s: offset of %s was set to %d and reads %d: %w", m.e.Target(), c.name, key, end[key], got[key].reached(), ErrBroken)
+		}
+	}
+	return c.name + " begins at " + strings.Join(marks, ", "), nil
+}
+
+// cutKey splits "topic/partition".
+func cutKey(key string) (topic string, partition int64, ok bool) {
+	i := strings.LastIndex(key, "/")
+	if i < 0 {
+		return "", 0, false
+	}
+	n, err := fmt.Sscanf(key[i+1:], "%d", &partition)
+	return key[:i], partition, err == nil && n == 1
+}
+
+// Lag counts the records that the connectors have still to copy, per
+// "connector:topic/partition". Connect writes its offsets down from time to time
+// (offset.flush.interval.ms), so it may say more than there is, never less. A connector
+// that does not exist is an error: it would never get there.
+func (m *Mirror) Lag(ctx context.Context, connectors []string, ends EndOffsets) (map[string]int64, error) {
+	list, err := m.copiers(ctx, connectors)
+	if err != nil {
+		return nil, err
+	}
+	end, err := ends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]int64{}
+	for _, c := range list {
+		now, err := m.offsets(ctx, c.name)
+		if err != nil {
+			return nil, err
+		}
+		for key, n := range end {
+			if topic, _, ok := cutKey(key); ok && c.copies(topic) {
+				out[c.name+":"+key] = max(0, n-now[key].reached())
+			}
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,98 @@
+package replication
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/probes"
+)
+
+// kafka judges the mirror: the connectors at the receiving site that copy from the
+// source, and how far they have read compared with the source's end offsets.
+func (p *pair) kafka() {
+	target, connectors := p.mirror()
+	if len(connectors) == 0 {
+		p.say(failoverplan.Stopped, UnknownLag, "no mirror from %s to %s is configured", p.s.From, p.s.To)
+		return
+	}
+	f, state, ok := p.facts(target)
+	if !ok || !answers(state) {
+		p.say(failoverplan.SyncUnknown, UnknownLag, "%s does not answer", target)
+		return
+	}
+	for _, c := range connectors {
+		switch word := f.Parts[c]; word {
+		case connRunning:
+		case "":
+			p.say(failoverplan.Broken, UnknownLag, "connector %s does not exist", c)
+			return
+		case connFailed, "UNASSIGNED":
+			p.say(failoverplan.Broken, UnknownLag, "connector %s is %s", c, word)
+			return
+		default: // STOPPED, PAUSED, RESTARTING
+			p.say(failoverplan.Stopped, UnknownLag, "connector %s is %s", c, word)
+			return
+		}
+	}
+	if !p.live {
+		p.say(failoverplan.Streaming, UnknownLag, "%s does not answer", p.s.From)
+		return
+	}
+	p.mirrorLag(f, connectors)
+}
+
+// mirror finds the kafka-connect component at the receiving site that copies from the source.
+func (p *pair) mirror() (target string, connectors []string) {
+	site, _ := p.topo.Site(p.s.To)
+	platform, _ := site.Platform(p.s.Platform)
+	for _, c := range platform.Components {
+		if c.Kind == failoverplan.KafkaConnect && len(c.Mirrors[p.s.From]) > 0 {
+			return failoverplan.Target(p.s.To, string(p.s.Platform), c.Name), c.Mirrors[p.s.From]
+		}
+	}
+	return "", nil
+}
+
+// mirrorLag counts records; seconds come from the newest time stamps of both clusters.
+// MirrorMaker's offset is that of the last record copied, an end offset that of the next.
+func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
+	if len(p.src.Offsets) == 0 {
+		p.say(failoverplan.Streaming, UnknownLag, "the end offsets of %s are not known", p.s.From)
+		return
+	}
+	reached := map[string]int64{}
+	for key, at := range f.Offsets {
+		for _, c := range connectors {
+			if partition, ok := strings.CutPrefix(key, c+":"); ok {
+				reached[partition] = max(reached[partition], at+1)
+			}
+		}
+	}
+	var left int64
+	unread := false
+	for partition, end := range p.src.Offsets {
+		at, ok := reached[partition]
+		unread = unread || !ok && end > 0
+		left += max(0, end-at)
+	}
+	switch {
+	case unread && len(reached) == 0:
+		p.say(failoverplan.Streaming, UnknownLag, "the mirror has not told how far it has read")
+	case left == 0:
+		p.say(failoverplan.Streaming, 0, "every record of %s is here", p.s.From)
+	default:
+		lag := float64(UnknownLag)
+		if !p.src.NewestAt.IsZero() && !p.dst.NewestAt.IsZero() {
+			lag = max(someLag, p.src.NewestAt.Sub(p.dst.NewestAt).Seconds())
+		}
+		p.say(failoverplan.Streaming, lag, "%s to copy", records(left))
+	}
+}
+
+func records(n int64) string {
+	if n == 1 {
+		return "1 record"
+	}
+	return fmt.Sprintf("%d records", n)
+}
