@@ -7,7 +7,9 @@ import (
 )
 
 // adviceLines words the advice: what, why, what blocks it and what clears that.
-func (a *app) adviceLines(w int) []string {
+//
+// brief leaves out what the headline says already, for small screens.
+func (a *app) adviceLines(w int, brief bool) []string {
 	th, t := a.th, a.tr
 	g := th.Glyphs
 	st := a.data.shown
@@ -15,7 +17,10 @@ func (a *app) adviceLines(w int) []string {
 		return []string{" " + th.Dim.Render(t.T("No advice before every target has answered once."))}
 	}
 	ad := st.Advice
-	out := []string{" " + th.Strong.Render(a.adviceSentence(ad))}
+	var out []string
+	if !brief {
+		out = append(out, " "+th.Strong.Render(a.adviceSentence(ad)))
+	}
 	for _, b := range ad.Because {
 		for i, l := range kit.Bullet(g.Bullet, kit.Clean(b), w-1) {
 			if i == 0 {
@@ -26,6 +31,9 @@ func (a *app) adviceLines(w int) []string {
 	}
 	for _, b := range ad.BlockedBy {
 		out = append(out, a.gateLines(b, w)...)
+	}
+	if brief {
+		return out
 	}
 	switch {
 	case st.Run != nil:
@@ -64,10 +72,10 @@ func (a *app) gateLines(b failoverplan.Gate, w int) []string {
 	return out
 }
 
-func (a *app) advicePanel(w, h int, boxed bool) []string {
+func (a *app) advicePanel(w, h int, boxed, brief bool) []string {
 	p := kit.Panel{Theme: a.th, Title: a.th.Title.Render(a.tr.T("Advice")), Boxed: boxed}
 	iw, ih := p.Inner(w, h)
-	lines := a.adviceLines(iw)
+	lines := a.adviceLines(iw, brief)
 	if len(lines) > ih && ih > 0 {
 		lines = append(lines[:ih-1:ih-1], " "+a.th.Faint.Render(a.tr.T("+%d more", len(lines)-ih+1)))
 	}

@@ -102,6 +102,8 @@ func (a *app) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			a.data.runs = m.runs
 		}
 		return a, a.broadcast(msg)
+	case openRunMsg:
+		return a, tea.Batch(a.open(newRunScreen(m.id)), a.loadRuns())
 	case toastMsg:
 		a.say(m.level, m.text)
 		return a, m.then

@@ -25,7 +25,9 @@ type command struct {
 	disabled string
 	// foot puts the command into the footer, in the order of the list.
 	foot string
-	run  func(a *app) tea.Cmd
+	// first puts it before the pages in the footer.
+	first bool
+	run   func(a *app) tea.Cmd
 }
 
 func (c command) hasKey(k string) bool {
@@ -61,18 +63,16 @@ func (a *app) engineCommands() []command {
 		"failback": {"b", func(a *app) tea.Cmd {
 			return a.open(newPlanScreen(backend.PlanRequest{Kind: failoverplan.Failback}))
 		}},
-		"sync-run":  {"S", func(a *app) tea.Cmd { return a.askSync() }},
-		"pause":     {"P", func(a *app) tea.Cmd { return a.askPause() }},
-		"unpause":   {"U", func(a *app) tea.Cmd { return a.askUnpause() }},
-		"dns-check": {"", func(a *app) tea.Cmd { return a.open(newDNSScreen()) }},
-		"doctor":    {"", func(a *app) tea.Cmd { return a.open(newChecksScreen()) }},
-		"status":    {"", func(a *app) tea.Cmd { a.home(); return nil }},
-		"refresh":   {"", func(a *app) tea.Cmd { return a.refresh() }},
-		"runs":      {"", func(a *app) tea.Cmd { return a.open(newJournalScreen()) }},
-		"fault":     {"", func(a *app) tea.Cmd { return a.openFaults() }},
+		"sync-run": {"S", func(a *app) tea.Cmd { return a.askSync() }},
+		"pause":    {"P", func(a *app) tea.Cmd { return a.askPause() }},
+		"unpause":  {"U", func(a *app) tea.Cmd { return a.askUnpause() }},
+		"heal":     {"", func(a *app) tea.Cmd { return a.healAll() }},
 	}
 	out := make([]command, 0, len(a.data.actions))
 	for _, act := range a.data.actions {
+		if pageActions()[act.ID] {
+			continue // the page of the same id is listed instead
+		}
 		c := command{
 			id: act.ID, group: a.tr.T("Actions"), title: a.actionTitle(act), help: act.Help,
 			risk: act.Risk, shell: act.Command, disabled: act.Disabled,
@@ -105,6 +105,11 @@ func (a *app) engineCommands() []command {
 	return out
 }
 
+// pageActions are actions of the engine that are a page of this face.
+func pageActions() map[string]bool {
+	return map[string]bool{"runs": true, "doctor": true, "dns-check": true, "fault": true}
+}
+
 func (a *app) actionTitle(act backend.Action) string {
 	if a.tr.Lang() != "en" && a.tr.Has("action|"+act.ID) {
 		return a.tr.T("action|" + act.ID)
@@ -132,18 +137,18 @@ func (a *app) viewCommands() []command {
 			return a.open(newRunScreen(a.data.shown.Run.ID))
 		}},
 		{id: "dashboard", group: g, title: t.T("Dashboard"), keys: []string{"0"}, help: t.T("all sites at a glance"), run: func(a *app) tea.Cmd { a.home(); return nil }},
-		{id: "journal", group: g, title: t.T("Journal"), keys: []string{"a"}, foot: t.T("foot|journal"), help: t.T("every run with its steps and evidence; reports, resume, roll back"), run: func(a *app) tea.Cmd { return a.open(newJournalScreen()) }},
-		{id: "dns", group: g, title: t.T("DNS board"), keys: []string{"d"}, foot: t.T("foot|DNS"), help: t.T("what every server and resolver answers for every domain"), run: func(a *app) tea.Cmd { return a.open(newDNSScreen()) }},
+		{id: "runs", shell: "dutyops runs list", group: g, title: t.T("Journal"), keys: []string{"a"}, foot: t.T("foot|journal"), help: t.T("every run with its steps and evidence; reports, resume, roll back"), run: func(a *app) tea.Cmd { return a.open(newJournalScreen()) }},
+		{id: "dns-check", shell: "dutyops dns check", group: g, title: t.T("DNS board"), keys: []string{"d"}, foot: t.T("foot|DNS"), help: t.T("what every server and resolver answers for every domain"), run: func(a *app) tea.Cmd { return a.open(newDNSScreen()) }},
 		{id: "events", group: g, title: t.T("Events"), keys: []string{"e"}, foot: t.T("foot|events"), help: t.T("everything that happened, newest last"), run: func(a *app) tea.Cmd { return a.open(newEventsScreen()) }},
-		{id: "checks", group: g, title: t.T("Could I fail over now?"), keys: []string{"c"}, help: t.T("checks of everything a switch needs"), run: func(a *app) tea.Cmd { return a.open(newChecksScreen()) }},
+		{id: "doctor", shell: "dutyops doctor", group: g, title: t.T("Could I fail over now?"), keys: []string{"c"}, help: t.T("checks of everything a switch needs"), run: func(a *app) tea.Cmd { return a.open(newChecksScreen()) }},
 	}
 	if a.face.Sandbox() != nil {
-		out = append(out, command{id: "faults", group: g, title: t.T("Break something"), keys: []string{"x"}, foot: t.T("foot|break"), help: t.T("inject and heal faults in the sandbox"), run: func(a *app) tea.Cmd { return a.openFaults() }})
+		out = append(out, command{id: "fault", shell: "dutyops sandbox fault TARGET KIND --dir DIR", group: g, title: t.T("Break something"), keys: []string{"x"}, foot: t.T("foot|break"), help: t.T("inject and heal faults in the sandbox"), run: func(a *app) tea.Cmd { return a.openFaults() }})
 	}
 	return append(out,
 		command{id: "refresh-now", group: g, title: t.T("Probe everything now"), keys: []string{"r"}, help: t.T("do not wait for the schedule"), run: func(a *app) tea.Cmd { return a.refresh() }},
-		command{id: "palette", group: g, title: t.T("Command palette"), keys: []string{":", "ctrl+p"}, foot: t.T("foot|commands"), help: t.T("find any action, site or component by a few letters"), run: func(a *app) tea.Cmd { a.show(newPalette(a)); return nil }},
-		command{id: "help", group: g, title: t.T("Help"), keys: []string{"?"}, foot: t.T("foot|help"), help: t.T("every key and action; / searches"), run: func(a *app) tea.Cmd { return a.open(newHelpScreen()) }},
+		command{id: "palette", group: g, title: t.T("Command palette"), keys: []string{":", "ctrl+p"}, foot: t.T("foot|commands"), first: true, help: t.T("find any action, site or component by a few letters"), run: func(a *app) tea.Cmd { a.show(newPalette(a)); return nil }},
+		command{id: "help", group: g, title: t.T("Help"), keys: []string{"?"}, foot: t.T("foot|help"), first: true, help: t.T("every key and action; / searches"), run: func(a *app) tea.Cmd { return a.open(newHelpScreen()) }},
 		command{id: "quit", group: g, title: t.T("Quit"), keys: []string{"q"}, foot: t.T("foot|quit"), help: t.T("asks first while something runs"), run: func(a *app) tea.Cmd { return a.quit() }},
 	)
 }

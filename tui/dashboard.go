@@ -152,7 +152,7 @@ func (d *dashboard) view(a *app, w, h int) []string {
 	}
 	l := arrange(w, h-len(head), wants{
 		sites: len(st.Sites), rows: longest + 2, dns: len(domainLines(st.Domains)) + 1,
-		advice: len(a.adviceLines(adviceW)), calm: calm,
+		advice: len(a.adviceLines(adviceW, w < 100)), calm: calm,
 	})
 	out := head
 	out = append(out, d.sitePanels(a, l, iw)...)
@@ -212,15 +212,46 @@ func (d *dashboard) bottom(a *app, l layout, w, half int) []string {
 		return nil
 	}
 	if l.split {
-		return kit.Beside(1, a.advicePanel(half, l.bottom, l.boxed), a.eventsPanel(w-half-1, l.bottom, l.boxed, events))
+		right := a.eventsPanel(w-half-1, l.bottom, l.boxed, events)
+		chrome := kit.Panel{Boxed: l.boxed}.Chrome()
+		adv := len(a.adviceLines(half-4, false)) + chrome
+		if l.bottom-adv < chrome+3 {
+			return kit.Beside(1, a.advicePanel(half, l.bottom, l.boxed, false), right)
+		}
+		left := append(a.advicePanel(half, adv, l.boxed, false), a.recentPanel(half, l.bottom-adv, l.boxed)...)
+		return kit.Beside(1, left, right)
 	}
 	chrome := kit.Panel{Boxed: l.boxed}.Chrome()
-	adv := min(len(a.adviceLines(w-1))+chrome, l.bottom)
+	adv := min(len(a.adviceLines(w-1, true))+chrome, l.bottom)
 	if l.bottom-adv < chrome+1 {
 		adv = max(l.bottom-chrome-1, 0)
 	}
 	if adv <= chrome {
 		return a.eventsPanel(w, l.bottom, l.boxed, events)
 	}
-	return append(a.advicePanel(w, adv, l.boxed), a.eventsPanel(w, l.bottom-adv, l.boxed, events)...)
+	return append(a.advicePanel(w, adv, l.boxed, true), a.eventsPanel(w, l.bottom-adv, l.boxed, events)...)
+}
+
+// recentPanel lists the newest runs, where a tall screen has room for them.
+func (a *app) recentPanel(w, h int, boxed bool) []string {
+	th := a.th
+	p := kit.Panel{Theme: th, Title: th.Title.Render(a.tr.T("Recent runs")), Boxed: boxed}
+	iw, ih := p.Inner(w, h)
+	var lines []string
+	for i, r := range a.data.runs {
+		if i >= ih {
+			break
+		}
+		var l kit.Line
+		l = l.Add(th.Faint, " "+kit.Pad(kit.Clock(r.Started, a.now), 12)).Add(th.Text, kit.Pad(a.kindWord(r.Kind), 11)).Add(th.Dim, kit.Pad(arrow(a, r.From, r.To), 21))
+		l = append(l, a.runSeg(r.State, 13)...)
+		if r.RTO.TotalMS > 0 {
+			l = l.Add(th.Dim, " "+kit.PadLeft(kit.Millis(r.RTO.TotalMS), 7))
+		}
+		lines = append(lines, l.Add(th.Faint, "  "+kit.Clean(r.Reason)).Draw(iw, nil))
+	}
+	if len(lines) == 0 {
+		lines = []string{" " + th.Faint.Render(a.tr.T("No run yet."))}
+	}
+	return p.Draw(lines, w, h)
 }

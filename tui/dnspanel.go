@@ -18,6 +18,8 @@ type domainLine struct {
 	res, resAll   int
 	oldUntil      time.Time
 	failed        int
+	// said holds, per server, whether every answer of it agrees so far.
+	said map[string]bool
 }
 
 // domainLines sums up the answers per name: how many servers say what the name points at.
@@ -39,27 +41,44 @@ func domainLines(ds []backend.DomainStatus) []domainLine {
 		l := &out[i]
 		l.types = append(l.types, d.Type)
 		for _, s := range d.Authoritative {
-			l.authAll++
-			l.count(s, d.PointsAt, &l.auth)
+			l.hear("a "+s.Server, s, d.PointsAt)
 		}
 		for _, s := range d.Resolvers {
-			l.resAll++
-			l.count(s, d.PointsAt, &l.res)
+			l.hear("r "+s.Server, s, d.PointsAt)
 		}
+	}
+	for i := range out {
+		out[i].sum()
 	}
 	return out
 }
 
-func (l *domainLine) count(s backend.ServerAnswer, want string, n *int) {
-	switch {
-	case s.Error != "":
+// hear takes one server's answer in: a server agrees when all its answers do.
+func (l *domainLine) hear(key string, s backend.ServerAnswer, want string) {
+	if l.said == nil {
+		l.said = map[string]bool{}
+	}
+	agrees := s.Error == "" && s.OldUntil == nil && s.Site == want
+	was, seen := l.said[key]
+	l.said[key] = agrees && (was || !seen)
+	if s.Error != "" && (!seen || was) {
 		l.failed++
-	case s.OldUntil != nil:
-		if s.OldUntil.After(l.oldUntil) {
-			l.oldUntil = *s.OldUntil
+	}
+	if s.OldUntil != nil && s.OldUntil.After(l.oldUntil) {
+		l.oldUntil = *s.OldUntil
+	}
+}
+
+func (l *domainLine) sum() {
+	for key, agrees := range l.said {
+		all, n := &l.authAll, &l.auth
+		if key[0] == 'r' {
+			all, n = &l.resAll, &l.res
 		}
-	case s.Site == want || s.Site == "" && want == "":
-		*n++
+		*all++
+		if agrees {
+			*n++
+		}
 	}
 }
 

@@ -159,12 +159,19 @@ func (a *app) footer() []string {
 		add("esc", a.tr.T("foot|back"))
 	}
 	cmds := a.commands()
-	for _, own := range []bool{true, false} {
+	deep := len(a.screens) > 1
+	for round := range 4 {
 		for _, c := range cmds {
-			if (c.screen != "") != own || c.screen != "" && c.screen != a.top().id() || c.disabled != "" || c.foot == "" || len(c.keys) == 0 {
+			own := c.screen != ""
+			if own && c.screen != a.top().id() || c.disabled != "" || len(c.keys) == 0 {
 				continue
 			}
-			if !own && len(a.screens) > 1 && c.id != "palette" && c.id != "help" && c.id != "quit" {
+			switch {
+			case own && round == 0:
+			case !own && c.risk >= failoverplan.R2 && round == 1 && !deep:
+			case !own && c.first && round == 2:
+			case !own && !c.first && round == 3 && (!deep || c.id == "quit"):
+			default:
 				continue
 			}
 			add(keyName(c.keys[0]), c.foot)

@@ -30,21 +30,21 @@ func siteColumns(w int) columns {
 	}
 	take(&c.since, 9)
 	take(&c.latency, 7)
-	if left >= 20 {
+	if left >= 18 {
 		c.longSync = true
-		take(&c.sync, 20)
+		take(&c.sync, 18)
 	} else {
-		take(&c.sync, 10)
+		take(&c.sync, 9)
 	}
-	if left >= 7+12 {
+	if left >= 7+14 {
 		take(&c.age, 7)
 	}
-	if left >= 14 {
-		grow := min(left-14, 6)
+	if left >= 12 {
+		grow := min(left/4, 8)
 		c.label += grow
 		c.detail = left - grow
 	} else {
-		c.label += min(left, 8)
+		c.label += min(left, 4)
 	}
 	return c
 }
@@ -167,14 +167,9 @@ func (a *app) syncCell(l kit.Line, s *backend.SyncStatus, c columns) kit.Line {
 	case s.State == "streaming":
 		text = kit.Lag(s.LagS)
 		if c.longSync && s.From != "" {
-			text = kit.Cut(a.tr.T("from %s", s.From), max(c.sync-3-kit.Width(text)-1, 0)) + " " + text
+			text = kit.Cut(s.From, max(c.sync-5-kit.Width(text), 0)) + " " + text
 		}
-		text = "+ " + text
-		if !th.ASCII {
-			text = "←" + text[1:]
-		} else {
-			text = "<-" + text[1:]
-		}
+		text = th.Glyphs.Back + " " + text
 		if s.LagS >= 5 {
 			style = th.Warn
 		}

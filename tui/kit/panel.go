@@ -16,14 +16,23 @@ type Panel struct {
 	Right   string // styled, at the right end of the title line
 	Focused bool
 	Boxed   bool
+	// Inset leaves a cell free at the left; lists whose rows begin with a cursor need none.
+	Inset bool
 }
 
 // Inner returns the size left for content in a panel of w x h.
 func (p Panel) Inner(w, h int) (int, int) {
 	if p.Boxed {
-		return max(w-4, 0), max(h-2, 0)
+		return max(w-3-p.inset(), 0), max(h-2, 0)
 	}
 	return max(w-1, 0), max(h-1, 0)
+}
+
+func (p Panel) inset() int {
+	if p.Inset {
+		return 1
+	}
+	return 0
 }
 
 // Chrome is the number of lines that the panel itself takes.
@@ -57,7 +66,7 @@ func (p Panel) Draw(lines []string, w, h int) []string {
 	out = append(out, p.head(w, b, g.TL+g.H, g.H+g.TR))
 	v := b.Render(g.V)
 	for _, l := range body {
-		out = append(out, v+" "+l+" "+v)
+		out = append(out, v+strings.Repeat(" ", p.inset())+l+" "+v)
 	}
 	out = append(out, b.Render(g.BL+strings.Repeat(g.H, max(w-2, 0))+g.BR))
 	return out[:min(len(out), h)]

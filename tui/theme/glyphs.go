@@ -7,10 +7,10 @@ import "github.com/dutyops/dutyops/failoverplan"
 type Glyphs struct {
 	Up, Degraded, Down, Unknown, Stale string
 
-	Arrow, Bullet, Cursor, Dot, Ellipsis string
-	Done, Failed, Running, Pending       string
-	Skipped, Already, Undone             string
-	Full, Empty                          string
+	Arrow, Back, Bullet, Cursor, Dot string
+	Done, Failed, Running, Pending   string
+	Skipped, Already, Undone         string
+	Full, Empty                      string
 	// Border pieces: horizontal, vertical, corners.
 	H, V, TL, TR, BL, BR string
 	// RuleSandbox and RuleProduction are the identity line under the top bar.
@@ -25,7 +25,7 @@ type Glyphs struct {
 func Unicode() Glyphs {
 	return Glyphs{
 		Up: "●", Degraded: "▲", Down: "✖", Unknown: "?", Stale: "◌",
-		Arrow: "→", Bullet: "•", Cursor: "▌", Dot: "·", Ellipsis: "…",
+		Arrow: "→", Back: "←", Bullet: "•", Cursor: "▌", Dot: "·",
 		Done: "✔", Failed: "✖", Running: "▶", Pending: "○",
 		Skipped: "–", Already: "=", Undone: "↺",
 		Full: "█", Empty: "░",
@@ -40,7 +40,7 @@ func Unicode() Glyphs {
 func ASCII() Glyphs {
 	return Glyphs{
 		Up: "o", Degraded: "!", Down: "X", Unknown: "?", Stale: "~",
-		Arrow: "->", Bullet: "*", Cursor: ">", Dot: "-", Ellipsis: "...",
+		Arrow: "->", Back: "<-", Bullet: "*", Cursor: ">", Dot: "-",
 		Done: "+", Failed: "X", Running: ">", Pending: ".",
 		Skipped: "-", Already: "=", Undone: "<",
 		Full: "#", Empty: ".",

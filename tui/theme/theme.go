@@ -35,7 +35,8 @@ type Theme struct {
 }
 
 // New builds the theme. The colours are chosen once here: one accent, three state
-// colours, four greys; everything else is weight and space.
+// colours, four greys; everything else is weight and space. All are colours of the
+// 256-colour palette, so a terminal without true colour shows the same picture.
 func New(o Options) Theme {
 	pick := lipgloss.LightDark(o.Dark)
 	c := func(light, dark string) lipgloss.Style {
@@ -47,25 +48,25 @@ func New(o Options) Theme {
 	}
 	t.Text = lipgloss.NewStyle()
 	t.Strong = lipgloss.NewStyle().Bold(true)
-	t.Dim = c("#5b6470", "#9aa4af")
-	t.Faint = c("#8d96a0", "#68727e")
-	t.Accent = c("#1f5fa8", "#7fb4f0")
-	t.Title = c("#1b2733", "#e3e8ee").Bold(true)
-	t.Border = c("#c3cad1", "#3d4650")
-	t.Focus = c("#1f5fa8", "#5d8fc7")
-	t.Key = c("#1f5fa8", "#7fb4f0")
-	t.Good = c("#1a7f37", "#7cc47f")
-	t.Warn = c("#9a6700", "#e3b341").Bold(true)
-	t.Bad = c("#b42318", "#ff7b72").Bold(true)
-	t.Odd = c("#6b5b95", "#b8a5e3")
-	t.Added = c("#1a7f37", "#7cc47f")
-	t.Removed = c("#8d96a0", "#8a939d")
-	t.Danger = c("#b42318", "#ff7b72").Bold(true)
-	t.Selected = lipgloss.NewStyle().Background(pick(lipgloss.Color("#dde8f5"), lipgloss.Color("#27313d")))
-	t.Bar = c("#3a444f", "#b9c2cc")
-	badge, rule := "#2c8f88", "#2c8f88"
+	t.Dim = c("#585858", "#a8a8a8")
+	t.Faint = c("#8a8a8a", "#767676")
+	t.Accent = c("#005faf", "#87afd7")
+	t.Title = c("#1c1c1c", "#eeeeee").Bold(true)
+	t.Border = c("#bcbcbc", "#444444")
+	t.Focus = c("#005faf", "#5f87af")
+	t.Key = c("#005faf", "#87afd7")
+	t.Good = c("#008700", "#87af5f")
+	t.Warn = c("#af5f00", "#d7af5f").Bold(true)
+	t.Bad = c("#d70000", "#ff5f5f").Bold(true)
+	t.Odd = c("#5f5faf", "#af87d7")
+	t.Added = c("#008700", "#87af5f")
+	t.Removed = c("#8a8a8a", "#8a8a8a")
+	t.Danger = c("#d70000", "#ff5f5f").Bold(true)
+	t.Selected = lipgloss.NewStyle().Background(pick(lipgloss.Color("#d7d7ff"), lipgloss.Color("#303030")))
+	t.Bar = c("#3a3a3a", "#bcbcbc")
+	badge, rule := "#008787", "#008787"
 	if o.Production {
-		badge, rule = "#b3261e", "#b3261e"
+		badge, rule = "#af0000", "#d70000"
 	}
 	t.Badge = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.Color("#ffffff")).Background(lipgloss.Color(badge))
 	t.Rule = lipgloss.NewStyle().Foreground(lipgloss.Color(rule))

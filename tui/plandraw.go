@@ -1,0 +1,150 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/tui/kit"
+)
+
+// section is a heading inside a page.
+func (a *app) section(title string, w int) string {
+	th := a.th
+	head := " " + th.Title.Render(title) + " "
+	return head + th.Border.Render(strings.Repeat(th.Glyphs.H, max(w-kit.Width(head)-1, 0)))
+}
+
+// left is the page's first part: what, why, gates, records.
+func (s *planScreen) left(a *app, w int) []string {
+	th, t, p := a.th, a.tr, s.plan
+	risk := planRisk(p)
+	riskStyle := th.Warn
+	if risk < failoverplan.R3 {
+		riskStyle = th.Dim
+	}
+	out := []string{
+		" " + th.Strong.Render(titleCase(a.kindWord(string(p.Kind)))+"  "+arrow(a, p.From, p.To)) + "   " + riskStyle.Render(string(risk)+" "+a.riskWord(risk)),
+		" " + th.Dim.Render(t.T("case")+" "+a.caseWord(p.Case)+"  "+th.Glyphs.Dot+"  "+a.modeWord(string(p.Mode))+"  "+th.Glyphs.Dot+"  "+t.T("stations %s", strings.Join(p.Stations, ", "))+"  "+th.Glyphs.Dot+"  "+t.T("plan %s", short(p.Hash))),
+	}
+	if s.loading {
+		out = append(out, " "+th.Dim.Render(t.T("Reading the world and planning ...")))
+	}
+	out = append(out, "")
+	blocked := p.Blocked()
+	if len(blocked) > 0 {
+		out = append(out, " "+th.Bad.Render(th.Glyphs.Failed+" "+t.T("Blocked by %d gates. Nothing can start.", len(blocked))), "")
+	}
+	if len(p.Because) > 0 {
+		out = append(out, a.section(t.T("Because"), w))
+		for _, b := range p.Because {
+			for _, l := range kit.Bullet(th.Glyphs.Bullet, kit.Clean(b), w-2) {
+				out = append(out, " "+l)
+			}
+		}
+		out = append(out, "")
+	}
+	out = append(out, a.section(t.T("Gates"), w))
+	for _, pass := range []bool{false, true} {
+		for _, g := range p.Gates {
+			if g.Passed == pass {
+				out = append(out, a.gateLines(g, w)...)
+			}
+		}
+	}
+	out = append(out, "")
+	for _, z := range p.DNS {
+		out = append(out, a.section(t.T("Records of %s (%s)", z.Zone, z.Provider), w))
+		out = append(out, a.diffLines(z, w)...)
+		out = append(out, "")
+	}
+	return out
+}
+
+// diffLines shows every record set before and after. Where there is room one line each.
+func (a *app) diffLines(z failoverplan.ZoneChange, w int) []string {
+	th := a.th
+	nameW, valW := 0, 0
+	for _, c := range z.Changes {
+		nameW = max(nameW, kit.Width(c.Before.Name), kit.Width(c.After.Name))
+		valW = max(valW, kit.Width(values(c.Before)), kit.Width(values(c.After)))
+	}
+	var out []string
+	last := ""
+	for _, c := range z.Changes {
+		name := c.After.Name
+		if name == "" {
+			name = c.Before.Name
+		}
+		shown := name
+		if name == last {
+			shown = ""
+		}
+		last = name
+		ttl := fmt.Sprintf("TTL %d", c.After.TTL)
+		if c.Before.TTL != c.After.TTL {
+			ttl = fmt.Sprintf("TTL %d %s %d", c.Before.TTL, th.Glyphs.Arrow, c.After.TTL)
+		}
+		after := values(c.After)
+		if after == "" {
+			after = a.tr.T("(removed)")
+		}
+		need := 1 + nameW + 6 + 2*valW + 4 + 2 + kit.Width(ttl)
+		if need <= w {
+			var l kit.Line
+			l = l.Add(th.Text, " "+kit.Pad(shown, nameW)+" ").Add(th.Dim, kit.Pad(c.After.Type, 5))
+			l = l.Add(th.Removed, kit.Pad(values(c.Before), valW)).Add(th.Faint, " "+th.Glyphs.Arrow+" ").Add(th.Added.Bold(true), kit.Pad(after, valW)).Add(th.Faint, "  "+ttl)
+			out = append(out, l.Draw(w, nil))
+			continue
+		}
+		if shown != "" {
+			out = append(out, " "+th.Text.Render(name))
+		}
+		out = append(out,
+			"   "+th.Dim.Render(kit.Pad(c.After.Type, 5))+th.Removed.Render("- "+values(c.Before)),
+			"   "+strings.Repeat(" ", 5)+th.Added.Bold(true).Render("+ "+after)+"  "+th.Faint.Render(ttl))
+	}
+	return out
+}
+
+func values(r failoverplan.RecordSet) string { return strings.Join(r.Values, " ") }
+
+// steps is the page's second part: what happens in which order, and the way back.
+func (s *planScreen) steps(a *app, w int) []string {
+	th, t := a.th, a.tr
+	var out []string
+	phase := failoverplan.Phase("")
+	for i, st := range s.plan.Steps {
+		if st.Phase != phase {
+			if phase != "" {
+				out = append(out, "")
+			}
+			phase = st.Phase
+			out = append(out, a.section(titleCase(a.phaseWord(string(phase))), w))
+		}
+		var l kit.Line
+		riskStyle := th.Faint
+		if st.Risk >= failoverplan.R3 {
+			riskStyle = th.Warn
+		}
+		l = l.Add(th.Faint, fmt.Sprintf(" %2d ", i+1)).Add(riskStyle, kit.Pad(string(st.Risk), 3)).Add(th.Text, kit.Clean(st.Title))
+		tags := ""
+		if st.BestEffort {
+			tags += "  " + t.T("best effort")
+		}
+		if st.Group > 0 {
+			tags += "  " + t.T("in parallel")
+		}
+		l = l.Add(th.Faint, tags)
+		out = append(out, l.Draw(w, nil))
+		if st.Why != "" {
+			for _, x := range kit.Wrap(kit.Clean(st.Why), w-9) {
+				out = append(out, strings.Repeat(" ", 7)+th.Dim.Render(x))
+			}
+		}
+		if st.Undo != "" {
+			out = append(out, strings.Repeat(" ", 7)+th.Faint.Render(kit.Cut(t.T("way back: %s", kit.Clean(st.Undo)), w-8)))
+		}
+	}
+	return out
+}
