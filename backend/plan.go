@@ -1,0 +1,49 @@
+package backend
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/dutyops/dutyops/failoverplan"
+)
+
+// Plan makes the plan for the world as it was last seen, with the records as the
+// providers have them now. A world never looked at is looked at first. It changes nothing.
+func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan, error) {
+	if e.Status().Warming {
+		if _, err := e.Refresh(ctx); err != nil {
+			return nil, err
+		}
+	}
+	live, problems := e.dns.Live(ctx, e.topo.Domains)
+	e.mu.Lock()
+	sit := e.situation
+	e.mu.Unlock()
+	return failoverplan.Make(failoverplan.Request{
+		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
+		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems,
+	})
+}
+
+// RefusedError is a refusal with its gates (promise 6). It wraps ErrRefused.
+type RefusedError struct {
+	Plan  *failoverplan.Plan
+	Gates []failoverplan.Gate
+}
+
+func (r *RefusedError) Error() string {
+	s := fmt.Sprintf("%s to %s is refused; nothing was changed", r.Plan.Kind, r.Plan.To)
+	for _, g := range r.Gates {
+		s += fmt.Sprintf("\n  %s: %s", g.Gate, g.Evidence)
+		if g.ClearsWhen != "" {
+			s += "\n    clears when " + g.ClearsWhen
+		}
+		if g.Soft {
+			s += "\n    (a person who accepts this can pass it with --forced)"
+		}
+	}
+	return s
+}
+
+// Unwrap makes errors.Is(err, ErrRefused) true.
+func (r *RefusedError) Unwrap() error { return ErrRefused }

@@ -1,0 +1,125 @@
+package backend
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/monitor"
+	"github.com/dutyops/dutyops/backend/switching"
+	"github.com/dutyops/dutyops/dnsproviders"
+	"github.com/dutyops/dutyops/dnsproviders/cloudflare"
+	"github.com/dutyops/dutyops/dnsproviders/rfc2136"
+	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/probes"
+)
+
+func shortHash(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return hex.EncodeToString(sum[:6])
+}
+
+// gatewayName is the last part of a gateway's target.
+const gatewayName = "gateway"
+
+// targets makes one prober per gateway, subsystem and component.
+func (e *Engine) targets() ([]monitor.Target, error) {
+	var out []monitor.Target
+	add := func(t probes.Target) error {
+		p, err := probes.New(t)
+		if err != nil {
+			return fmt.Errorf("probe %s: %w", t.Name, err)
+		}
+		e.probers[t.Name] = p
+		out = append(out, monitor.Target{ID: t.Name, Prober: p})
+		return nil
+	}
+	for _, s := range e.cfg.Sites {
+		if err := add(probes.Target{
+			Name: failoverplan.Target(s.Name, gatewayName), Kind: "http",
+			URL: strings.TrimSuffix(s.Gateway.URL, "/") + s.Gateway.HealthPath,
+		}); err != nil {
+			return nil, err
+		}
+		for _, k := range []failoverplan.PlatformKind{failoverplan.Business, failoverplan.Data} {
+			p := s.Business
+			if k == failoverplan.Data {
+				p = s.Data
+			}
+			for _, sub := range p.Subsystems {
+				if err := add(probes.Target{
+					Name: failoverplan.Target(s.Name, string(k), sub.Name), Kind: "http", URL: sub.URL,
+					ExpectStatus: sub.ExpectStatus, ExpectBody: sub.ExpectBody,
+				}); err != nil {
+					return nil, err
+				}
+			}
+			for _, c := range p.Components {
+				if err := add(e.componentTarget(s.Name, k, c)); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c config.Component) probes.Target {
+	t := probes.Target{
+		Name: failoverplan.Target(site, string(k), c.Name), Kind: c.Kind, Address: c.Address, URL: c.URL, Brokers: c.Brokers,
+		User: c.User, Database: c.Database, ExpectStatus: c.ExpectStatus, ExpectBody: c.ExpectBody,
+		Query: c.Query, QType: c.QType, Expect: c.Expect, Topics: c.Topics, Job: c.Job.Name,
+		Index: c.Index, TimeField: c.TimeField, YellowOK: c.YellowOK == nil || *c.YellowOK, Queue: c.Queue, SlowAfter: c.SlowAfter.D(),
+	}
+	if c.Password != "" {
+		t.Password = c.Password.Resolve
+	}
+	for _, m := range c.Mirrors {
+		t.Connectors = append(t.Connectors, m.Connectors...)
+	}
+	synced := e.cfg.PolicyFor(k, c.Subsystem, failoverplan.ComponentKind(c.Kind)) == failoverplan.Sync
+	t.Role = func() probes.Role {
+		switch {
+		case c.Kind == string(failoverplan.Flink) && site == e.sourceOf(k):
+			return probes.RoleSource
+		case !synced:
+			return probes.RoleAny
+		case site == e.sourceOf(k):
+			return probes.RoleSource
+		}
+		return probes.RoleReplica
+	}
+	return t
+}
+
+// openDNS makes the providers, zones and resolvers of the configuration.
+func (e *Engine) openDNS() (*switching.Switch, error) {
+	o := switching.Options{Providers: map[string]dnsproviders.Provider{}, Now: e.now}
+	for _, p := range e.cfg.DNS.Providers {
+		prov, err := openProvider(p)
+		if err != nil {
+			return nil, fmt.Errorf("dns provider %s: %w", p.Name, err)
+		}
+		o.Providers[p.Name] = prov
+	}
+	for _, z := range e.cfg.DNS.Zones {
+		o.Zones = append(o.Zones, switching.Zone{Name: z.Name, Provider: z.Provider, Authoritative: z.Authoritative})
+	}
+	for _, r := range e.cfg.DNS.Resolvers {
+		o.Resolvers = append(o.Resolvers, switching.Resolver{Name: r.Name, Address: r.Address})
+	}
+	return switching.New(o)
+}
+
+func openProvider(p config.Provider) (dnsproviders.Provider, error) {
+	switch p.Kind {
+	case "cloudflare":
+		return cloudflare.New(cloudflare.Options{BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D()})
+	case "rfc2136":
+		return rfc2136.New(rfc2136.Options{Server: p.Server, KeyName: p.KeyName, KeyAlgorithm: p.KeyAlgorithm,
+			KeySecret: p.KeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D()})
+	}
+	return nil, fmt.Errorf("unknown kind %q; expected cloudflare or rfc2136", p.Kind)
+}

@@ -1,0 +1,182 @@
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-resty/resty/v2"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/dutyops/dutyops/backend/runbook"
+	"github.com/dutyops/dutyops/dnsproviders"
+	"github.com/dutyops/dutyops/failoverplan"
+)
+
+func zoneChange(p *failoverplan.Plan, s failoverplan.Step) (failoverplan.ZoneChange, error) {
+	for _, z := range p.DNS {
+		if z.Zone == s.Zone {
+			return z, nil
+		}
+	}
+	return failoverplan.ZoneChange{}, fmt.Errorf("the plan has no change for zone %s", s.Zone)
+}
+
+// dnsSwitched looks at the zone: everything after is done, anything that is neither
+// before nor after means that somebody else wrote.
+func (e *Engine) dnsSwitched(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+	z, err := zoneChange(sc.Plan, s)
+	if err != nil {
+		return runbook.Result{}, err
+	}
+	done, conflict, err := e.dns.Done(ctx, z)
+	if err != nil {
+		return runbook.Result{}, err
+	}
+	ev := []string{fmt.Sprintf("%d of %d record sets are as planned", len(done), len(z.Changes))}
+	if len(conflict) > 0 {
+		for _, c := range conflict {
+			ev = append(ev, fmt.Sprintf("%s %s is neither what it was nor what it should become", c.After.Name, c.After.Type))
+		}
+	}
+	return runbook.Result{Done: len(done) == len(z.Changes), Evidence: ev}, nil
+}
+
+func (e *Engine) switchDNS(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+	z, err := zoneChange(sc.Plan, s)
+	if err != nil {
+		return runbook.Result{}, err
+	}
+	return e.applyZone(ctx, z)
+}
+
+// applyZone writes what is not yet as planned, and says certainly-untouched failures as such.
+func (e *Engine) applyZone(ctx context.Context, z failoverplan.ZoneChange) (runbook.Result, error) {
+	done, _, err := e.dns.Done(ctx, z)
+	if err != nil {
+		return runbook.Result{}, untouched(err)
+	}
+	left := z
+	left.Changes = nil
+	for _, c := range z.Changes {
+		if !containsChange(done, c) {
+			left.Changes = append(left.Changes, c)
+		}
+	}
+	if len(left.Changes) == 0 {
+		return runbook.Result{Done: true, Evidence: []string{"every record set is as planned already"}}, nil
+	}
+	out, err := e.dns.Apply(ctx, left)
+	r := runbook.Result{Evidence: out.Evidence, Changed: out.Changed, APICalls: out.APICalls}
+	if err != nil && out.Changed == 0 {
+		return r, untouched(err)
+	}
+	return r, err
+}
+
+func containsChange(cs []failoverplan.RecordChange, c failoverplan.RecordChange) bool {
+	for _, x := range cs {
+		if x.After.Name == c.After.Name && x.After.Type == c.After.Type {
+			return true
+		}
+	}
+	return false
+}
+
+// untouched marks failures after which it is certain that the zone is as before.
+func untouched(err error) error {
+	if errors.Is(err, dnsproviders.ErrConflict) {
+		return fmt.Errorf("%w: %w", runbook.ErrWorldChanged, err)
+	}
+	for _, k := range []error{dnsproviders.ErrAuth, dnsproviders.ErrForbidden, dnsproviders.ErrRateLimited, dnsproviders.ErrRejected, dnsproviders.ErrNotFound} {
+		if errors.Is(err, k) {
+			return fmt.Errorf("%w: %w", runbook.ErrRefused, err)
+		}
+	}
+	return err
+}
+
+func (e *Engine) unswitchDNS(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+	z, err := zoneChange(sc.Plan, s)
+	if err != nil {
+		return runbook.Result{}, err
+	}
+	// Only what did change is taken back; a set still as before is left alone.
+	return e.applyZone(ctx, e.dns.Invert(z))
+}
+
+func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, _ failoverplan.Step) (runbook.Result, error) {
+	tctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	defer cancel()
+	b, err := e.dns.VerifyAuthoritative(tctx, sc.Plan.DNS)
+	ev := []string{fmt.Sprintf("%d of %d answers of authoritative servers are the new ones", b.Agreed, b.Total)}
+	return runbook.Result{Evidence: append(ev, b.Differences(6)...)}, err
+}
+
+func (e *Engine) verifyResolvers(ctx context.Context, sc *runbook.Scene, _ failoverplan.Step) (runbook.Result, error) {
+	if len(e.cfg.DNS.Resolvers) == 0 {
+		return runbook.Result{Evidence: []string{"no resolver is watched"}}, nil
+	}
+	tctx, cancel := context.WithTimeout(ctx, e.cfg.Rules.ResolverWait.D())
+	defer cancel()
+	b, err := e.dns.VerifyResolvers(tctx, sc.Plan.DNS)
+	ev := []string{fmt.Sprintf("%d of %d answers of watched resolvers are the new ones", b.Agreed, b.Total)}
+	if err != nil && !b.OldUntil.IsZero() {
+		err = fmt.Errorf("old answers until %s: %w", b.OldUntil.Local().Format("15:04:05"), err)
+	}
+	return runbook.Result{Evidence: append(ev, b.Differences(6)...)}, err
+}
+
+// verifyUsers asks the target's gateway for every switched name, as a user's browser would.
+func (e *Engine) verifyUsers(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+	site, ok := e.cfg.SiteNamed(s.Site)
+	if !ok {
+		return runbook.Result{}, fmt.Errorf("no site %s in the configuration", s.Site)
+	}
+	client := resty.New().SetTimeout(3 * time.Second).SetRedirectPolicy(resty.NoRedirectPolicy())
+	url := strings.TrimSuffix(site.Gateway.URL, "/") + site.Gateway.CheckPath
+	wait, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	g, gctx := errgroup.WithContext(wait)
+	g.SetLimit(16)
+	seen := map[string]bool{}
+	for _, z := range sc.Plan.DNS {
+		for _, c := range z.Changes {
+			name := c.After.Name
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			g.Go(func() error {
+				_, err := poll(gctx, func() (bool, string, error) {
+					return served(gctx, client, url, name, site.Name, site.Gateway.SiteHeader)
+				})
+				if err != nil {
+					return fmt.Errorf("%s: %w", name, err)
+				}
+				return nil
+			})
+		}
+	}
+	err := g.Wait()
+	if err != nil {
+		return runbook.Result{Evidence: []string{"asked " + url}}, err
+	}
+	return runbook.Result{Evidence: []string{fmt.Sprintf("%d names answer through %s", len(seen), url)}}, nil
+}
+
+func served(ctx context.Context, c *resty.Client, url, host, site, header string) (bool, string, error) {
+	r, err := c.R().SetContext(ctx).SetHeader("Host", host).Get(url)
+	switch {
+	case err != nil:
+		return false, "no answer: " + err.Error(), nil
+	case r.StatusCode() != http.StatusOK:
+		return false, fmt.Sprintf("answers %s", r.Status()), nil
+	case header != "" && r.Header().Get(header) != site:
+		return false, fmt.Sprintf("served by %q, expected %q", r.Header().Get(header), site), nil
+	}
+	return true, "200", nil
+}

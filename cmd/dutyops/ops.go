@@ -1,0 +1,165 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dutyops/dutyops/backend"
+)
+
+func newReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
+
+func (a *app) dnsCmd() *cobra.Command {
+	check := &cobra.Command{Use: "check", Short: "What every authoritative server and resolver answers now", Args: cobra.NoArgs,
+		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			ds, err := e.CheckDNS(ctx)
+			if err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(map[string]any{"at": time.Now(), "domains": ds})
+			}
+			a.printDomains(ds)
+			return nil
+		})}
+	return group("dns", "Look at DNS", check)
+}
+
+func (a *app) syncCmd() *cobra.Command {
+	status := &cobra.Command{Use: "status", Short: "Policy, direction, state and lag of every synced component", Args: cobra.NoArgs,
+		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			st, err := e.Refresh(ctx)
+			if err != nil {
+				return err
+			}
+			rows := syncRows(st)
+			if a.json() {
+				return a.printJSON(map[string]any{"at": st.At, "business_source": st.ServingSite, "data_source": st.DataSite, "components": rows})
+			}
+			w := tabwriter.NewWriter(a.out, 2, 4, 2, ' ', 0)
+			for _, r := range rows {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Target, r.Kind, syncText(&r.SyncStatus), r.Note)
+			}
+			return w.Flush()
+		})}
+	var yes bool
+	var reason string
+	run := &cobra.Command{Use: "run", Short: "Make every synced store of the other sites follow the one that writes", Args: cobra.NoArgs,
+		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			if reason == "" {
+				reason = "sync run"
+			}
+			if err := a.needYes(yes, "sync run"); err != nil {
+				return err
+			}
+			r, err := e.SyncRun(ctx, a.who(), reason)
+			return a.finish(ctx, e, r, err)
+		})}
+	run.Flags().BoolVar(&yes, "yes", false, "confirmed; required without a terminal")
+	run.Flags().StringVar(&reason, "reason", "", "why, for the journal")
+	return group("sync", "Replication between sites: policy, positions, direction", status, run)
+}
+
+// syncRow is one component's sync state, flat for scripts.
+type syncRow struct {
+	Target string `json:"target"`
+	Kind   string `json:"kind"`
+	backend.SyncStatus
+}
+
+func syncRows(st *backend.Status) []syncRow {
+	out := []syncRow{}
+	for _, s := range st.Sites {
+		for _, p := range s.Platforms {
+			for _, c := range p.Components {
+				if c.Sync != nil {
+					out = append(out, syncRow{Target: c.Target, Kind: c.Kind, SyncStatus: *c.Sync})
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (a *app) doctorCmd() *cobra.Command {
+	return &cobra.Command{Use: "doctor", Short: "Could I fail over right now? exit 0 yes, 3 no", Args: cobra.NoArgs,
+		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			cs, err := e.Doctor(ctx)
+			if err != nil {
+				return err
+			}
+			ready := true
+			for _, c := range cs {
+				ready = ready && c.State != backend.CheckFail
+			}
+			if a.json() {
+				err = a.printJSON(map[string]any{"at": time.Now(), "ready": ready, "checks": cs})
+			} else {
+				for _, c := range cs {
+					a.printf("%-4s  %-22s %s\n", c.State, c.Name, c.Detail)
+					if c.Fix != "" {
+						a.printf("      fix: %s\n", c.Fix)
+					}
+				}
+				a.printf("\n%s\n", map[bool]string{true: "ready: a failover could run now", false: "not ready: a failover would not succeed now"}[ready])
+			}
+			if err == nil && !ready {
+				return &quietError{code: codeNotWell}
+			}
+			return err
+		})}
+}
+
+func (a *app) pauseCmd() *cobra.Command {
+	var reason string
+	var d time.Duration
+	c := &cobra.Command{Use: "pause", Short: "Refuse every action of every console for a while", Args: cobra.NoArgs,
+		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			if reason == "" {
+				return &usageError{fmt.Errorf("pause needs --reason TEXT: whoever meets it at 3 a.m. must know why")}
+			}
+			if d <= 0 {
+				return &usageError{fmt.Errorf("--for %s: expected a duration above zero, such as 30m", d)}
+			}
+			now := time.Now()
+			o := backend.Override{Owner: a.who(), Reason: reason, Since: now, Expires: now.Add(d)}
+			if err := e.Pause(ctx, o); err != nil {
+				return err
+			}
+			if a.json() {
+				o.Kind = "pause"
+				return a.printJSON(o)
+			}
+			a.printf("paused until %s; `dutyops unpause --reason …` ends it\n", o.Expires.Format("15:04:05"))
+			return nil
+		})}
+	c.Flags().StringVar(&reason, "reason", "", "why (required)")
+	c.Flags().DurationVar(&d, "for", time.Hour, "how long; it ends by itself")
+	return c
+}
+
+func (a *app) unpauseCmd() *cobra.Command {
+	var reason string
+	c := &cobra.Command{Use: "unpause", Short: "Allow actions again", Args: cobra.NoArgs,
+		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			if reason == "" {
+				return &usageError{fmt.Errorf("unpause needs --reason TEXT")}
+			}
+			if err := e.Unpause(ctx, a.who(), reason); err != nil {
+				return err
+			}
+			if a.json() {
+				return a.printJSON(map[string]any{"paused": false})
+			}
+			a.printf("actions are allowed again\n")
+			return nil
+		})}
+	c.Flags().StringVar(&reason, "reason", "", "why (required)")
+	return c
+}
