@@ -245,9 +245,10 @@ func (m *Monitor) Settle(ctx context.Context) error {
 				t := time.NewTimer(spacing)
 				select {
 				case <-ctx.Done():
+					t.Stop()
+					return
 				case <-t.C:
 				}
-				t.Stop()
 			}
 		})
 	}
