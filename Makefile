@@ -37,7 +37,7 @@ demo: ## the sandbox in your terminal; nothing to install
 .PHONY: lab
 lab: ## a small real lab on loopback, kept up for you to try (Debian packages, root for apt-get)
 	test/lab/install.sh
-	go test -tags integration -count=1 -timeout 0 -run '^TestKeepUp$$' -v ./test/lab/... -args -keep
+	go run -tags integration ./test/lab/cmd/lab
 
 # --- test it
 
@@ -55,8 +55,8 @@ integration: ## the story on real servers: BIND, Unbound, MariaDB, Redis, nginx 
 	go test -tags integration -count=1 -timeout 40m ./test/lab/...
 
 .PHONY: integration-down
-integration-down: ## end what an interrupted `make integration` or `make lab` has left running
-	test/lab/down.sh
+integration-down: ## remove what a lab left behind; its servers end with it, even when it is killed
+	rm -rf .lab
 
 .PHONY: bench
 bench: ## the numbers of docs/benchmarks.md
