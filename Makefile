@@ -82,8 +82,8 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities; asks the Go vulnerability databas
 
 .PHONY: docs
 docs: ## rewrite the generated parts of docs/
-	go test ./backend/config -run 'UpToDate' -count=1 -update
-	go test ./backend/config -run 'UpToDate' -count=1
+	go test ./backend/config -run TestSchemaIsUpToDate -count=1 -update
+	go test ./backend/config -run TestDocsAreUpToDate -count=1 -update
 
 # --- release it
 
