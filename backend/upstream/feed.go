@@ -2,59 +2,80 @@ package upstream
 
 import (
 	"context"
-	"errors"
-	"time"
+	"fmt"
+	"net/http"
 
 	"github.com/dutyops/dutyops/backend/config"
 )
 
-// Options bound what a call may cost.
-type Options struct {
-	// Timeout bounds one HTTP exchange; default 3s.
-	Timeout time.Duration
-	// Wait bounds waiting for a job when ctx has no deadline; default 30s.
-	Wait time.Duration
-	// Poll is the pause between two looks while waiting; default 50ms.
-	Poll time.Duration
+// Feed is the switch of one upstream feed: an HTTP resource that says to which site the
+// feed sends, and takes the same document to change it. Safe for concurrent use.
+type Feed struct{ api *api }
+
+// NewFeed returns the switch of an upstream. It does not connect yet; the token is read
+// at each call.
+func NewFeed(c config.Upstream, opts Options) (*Feed, error) {
+	a, err := newAPI("upstream "+c.Name, c.Switch.URL, opts)
+	if err != nil {
+		return nil, err
+	}
+	a.token = c.Switch.Token
+	return &Feed{api: a}, nil
 }
 
-// Feed is the switch of one upstream feed.
-type Feed struct{}
-
-// NewFeed returns the switch of an upstream. It does not connect yet.
-func NewFeed(c config.Upstream, opts Options) (*Feed, error) { return nil, errors.ErrUnsupported }
+// attachment is the switch's document. A missing field is not the same as "".
+type attachment struct {
+	Attached *string `json:"attached"`
+}
 
 // Attached tells the site the feed sends to; "" when detached.
-func (f *Feed) Attached(ctx context.Context) (string, error) { return "", errors.ErrUnsupported }
+func (f *Feed) Attached(ctx context.Context) (string, error) {
+	var now attachment
+	if err := f.api.call(ctx, http.MethodGet, "", nil, &now); err != nil {
+		return "", err
+	}
+	if now.Attached == nil {
+		return "", fmt.Errorf(`%s: %w: the answer has no "attached"`, f.api.name, ErrUnreachable)
+	}
+	return *now.Attached, nil
+}
 
-// Attach sends the feed to site ("" detaches) and reads the switch back.
+// Attach sends the feed to site ("" detaches it) unless it goes there already, and reads
+// the switch back. When the answer to the change is lost, reading decides.
 func (f *Feed) Attach(ctx context.Context, site string) ([]string, error) {
-	return nil, errors.ErrUnsupported
-}
-
-// Job is the ingest job of one Flink cluster.
-type Job struct{}
-
-// NewJob returns the job named by the flink component. It does not connect yet.
-func NewJob(c config.Component, opts Options) (*Job, error) { return nil, errors.ErrUnsupported }
-
-// Running finds the job; ok is false when none of that name runs.
-func (j *Job) Running(ctx context.Context) (id string, ok bool, err error) {
-	return "", false, errors.ErrUnsupported
-}
-
-// StopWithSavepoint stops the job and returns the savepoint's path; "" when none ran.
-func (j *Job) StopWithSavepoint(ctx context.Context) (path string, err error) {
-	return "", errors.ErrUnsupported
-}
-
-// Cancel ends the job without a savepoint.
-func (j *Job) Cancel(ctx context.Context) ([]string, error) { return nil, errors.ErrUnsupported }
-
-// Start runs the job, from savepoint when it is not empty, and waits until it runs.
-func (j *Job) Start(ctx context.Context, savepoint string) (id string, err error) {
-	return "", errors.ErrUnsupported
+	was, err := f.Attached(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if was == site {
+		return []string{f.api.name + " is attached to " + named(site) + " already"}, nil
+	}
+	putErr := f.api.call(ctx, http.MethodPut, "", attachment{Attached: &site}, nil)
+	now, err := f.Attached(ctx)
+	if err != nil {
+		if putErr != nil {
+			return nil, putErr
+		}
+		return nil, fmt.Errorf("the change was sent, reading it back failed: %w", err)
+	}
+	if now == site {
+		return []string{fmt.Sprintf("%s: attached to %s (was %s), read back", f.api.name, named(site), named(was))}, nil
+	}
+	if putErr != nil {
+		return nil, putErr
+	}
+	return nil, fmt.Errorf("%s: took the change to %s but is attached to %s: %w (does something else move it?)", f.api.name, named(site), named(now), ErrFailed)
 }
 
 // Close releases idle connections.
-func (j *Job) Close() error { return nil }
+func (f *Feed) Close() error {
+	f.api.close()
+	return nil
+}
+
+func named(site string) string {
+	if site == "" {
+		return "no site"
+	}
+	return site
+}
