@@ -275,6 +275,9 @@ func (c *conv) explainName(err error) string {
 
 func (c *conv) explainAuth(err error) string {
 	who := c.t.User
+	if who == "" && c.t.Password != nil {
+		return "wrong password"
+	}
 	if who == "" {
 		return "cannot ask: it wants a user and password, none is configured"
 	}

@@ -239,10 +239,15 @@ func (a *mysqlAsker) row(ctx context.Context, c *conv, sc *sql.Conn, query strin
 // interesting keeps a replica status of sixty columns readable in a transcript.
 func interesting(col string) bool {
 	col = strings.ToLower(col)
-	for _, w := range []string{"running", "error", "errno", "behind", "gtid", "master_host", "master_port", "source_host", "source_port",
-		"version", "read_only", "_pos", "executed", "io_state", "retrieved"} {
+	for _, w := range []string{"log_pos", "timestamp", "until", "last_errno", "last_error"} {
 		if strings.Contains(col, w) {
-			return !strings.Contains(col, "timestamp")
+			return false
+		}
+	}
+	for _, w := range []string{"running", "error", "errno", "behind", "gtid", "master_host", "master_port", "source_host", "source_port",
+		"version", "read_only", "_pos", "executed", "retrieved"} {
+		if strings.Contains(col, w) {
+			return true
 		}
 	}
 	return false

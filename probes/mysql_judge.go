@@ -41,6 +41,12 @@ func (st *mysqlState) lastError() string {
 	for _, k := range []string{"sql", "io"} {
 		no, text := st.col("last_"+k+"_errno"), st.col("last_"+k+"_error")
 		if no != "" && no != "0" {
+			switch no {
+			case "2002", "2003", "2005", "2013":
+				text = "cannot reach its source"
+			case "1045":
+				text = "its replication account is refused"
+			}
 			return fmt.Sprintf("error %s: %s", clean(no, 8), clean(text, 100))
 		}
 	}

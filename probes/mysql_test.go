@@ -87,7 +87,7 @@ func TestMySQLJudgement(t *testing.T) {
 				}
 			}},
 		"replica whose lag is not known": {replica(mariaReplica("Connecting", "Yes", nil, map[string]string{"Last_IO_Errno": "2003", "Last_IO_Error": "error connecting to master"})),
-			RoleReplica, StatusDegraded, "replication of 127.0.0.1:13306 is connecting, error 2003", func(t *testing.T, r Result) {
+			RoleReplica, StatusDegraded, "replication of 127.0.0.1:13306 is connecting, error 2003: cannot reach its source", func(t *testing.T, r Result) {
 				if r.Facts.LagSeconds != nil || r.Facts.ReplicaState != "connecting" {
 					t.Errorf("facts %+v", r.Facts)
 				}

@@ -116,6 +116,13 @@ func TestRedis(t *testing.T) {
 	}
 }
 
+func TestRedisWrongPasswordWithoutUser(t *testing.T) {
+	m := miniredis.RunT(t)
+	m.RequireAuth(randomSecret())
+	wantAnswer(t, once(t, Target{Kind: "redis", Address: m.Addr(), Password: fixed(randomSecret())}), StatusUnknown, "wrong password")
+	wantAnswer(t, once(t, Target{Kind: "redis", Address: m.Addr()}), StatusUnknown, "wants a user and password")
+}
+
 func TestRedisPasswordRotationAndRestart(t *testing.T) {
 	old, fresh := randomSecret(), randomSecret()
 	m := miniredis.NewMiniRedis()
