@@ -130,6 +130,15 @@ func (m *Maria) Start(ctx context.Context) error { return m.proc.start(ctx) }
 // Kill ends the server as a power cut of the process would (SIGKILL).
 func (m *Maria) Kill() { m.proc.stop(syscall.SIGKILL) }
 
+// Restart brings the server up unless it runs.
+func (m *Maria) Restart(ctx context.Context) error {
+	if m.root.PingContext(ctx) == nil {
+		return nil
+	}
+	m.Kill()
+	return m.Start(ctx)
+}
+
 // Freeze holds the server: connections stay, nothing is answered. Thaw lets it go on.
 func (m *Maria) Freeze() error { return m.proc.freeze() }
 

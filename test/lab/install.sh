@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Installs what the real lab needs from Debian's (or Ubuntu's) packages when it is
+# missing, without starting any service, and prints the versions.
+set -euo pipefail
+
+needs=(
+	named:bind9
+	dig:bind9-dnsutils
+	unbound:unbound
+	nginx:nginx-light
+	mariadbd:mariadb-server
+	redis-server:redis-server
+)
+export PATH=$PATH:/usr/sbin:/sbin
+
+missing=()
+for n in "${needs[@]}"; do
+	command -v "${n%%:*}" >/dev/null || missing+=("${n##*:}")
+done
+
+if ((${#missing[@]})); then
+	if ! command -v apt-get >/dev/null; then
+		echo "test/lab/install.sh: missing: ${missing[*]}; there is no apt-get here, install them by hand" >&2
+		exit 1
+	fi
+	sudo=()
+	if ((EUID != 0)); then
+		command -v sudo >/dev/null || {
+			echo "test/lab/install.sh: missing: ${missing[*]}; run it once as root: apt-get install -y --no-install-recommends ${missing[*]}" >&2
+			exit 1
+		}
+		sudo=(sudo)
+	fi
+	echo "installing: ${missing[*]}"
+	# A policy-rc.d that says no (101) keeps the packages from starting their services.
+	policy=/usr/sbin/policy-rc.d
+	made=
+	if [[ ! -e $policy ]]; then
+		printf '#!/bin/sh\nexit 101\n' | "${sudo[@]}" tee "$policy" >/dev/null
+		"${sudo[@]}" chmod 755 "$policy"
+		made=1
+	fi
+	trap '[[ -z $made ]] || "${sudo[@]}" rm -f "$policy"' EXIT
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+	"${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+fi
+
+named -v
+unbound -V | head -n 1
+nginx -v 2>&1
+mariadbd --version
+redis-server --version
