@@ -1,0 +1,321 @@
+package contract_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/dutyops/dutyops/backend/sandbox/connectd"
+	"github.com/dutyops/dutyops/backend/sandbox/feedd"
+	"github.com/dutyops/dutyops/backend/sandbox/flinkd"
+	"github.com/dutyops/dutyops/backend/sandbox/kafkad"
+	"github.com/dutyops/dutyops/backend/sandbox/link"
+	"github.com/dutyops/dutyops/backend/sandbox/searchd"
+	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/contract"
+)
+
+func TestSandboxServers(t *testing.T) {
+	cannot := contract.Run(t, sandbox{}, "http", "tcp", "kafka", "elasticsearch", "flink", "kafka-connect")
+	// pinned, so that a case cannot fall out of the suite unseen
+	want := []string{}
+	if !slices.Equal(cannot, want) && len(cannot)+len(want) > 0 {
+		t.Errorf("the sandbox cannot do %q, expected %q", cannot, want)
+	}
+}
+
+func secret() string {
+	b := make([]byte, 12)
+	_, _ = rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// sandbox makes the sandbox's servers, each behind a link.
+type sandbox struct{}
+
+// component is one server behind a link. own breaks what is not the line.
+type component struct {
+	target probes.Target
+	line   *link.Link
+	own    map[contract.Fault]func(broken bool) error
+}
+
+func (c *component) Target() probes.Target { return c.target }
+
+var lines = map[contract.Fault]link.Mode{
+	contract.Down: link.Down, contract.Refuse: link.Refuse, contract.Blackhole: link.Blackhole, contract.OneWay: link.OneWay,
+	contract.Slow: link.Slow(contract.SlowAfter),
+}
+
+func (c *component) Break(f contract.Fault) error {
+	if m, ok := lines[f]; ok {
+		c.line.Set(m)
+		return nil
+	}
+	if fn, ok := c.own[f]; ok {
+		return fn(true)
+	}
+	return contract.ErrCannot
+}
+
+func (c *component) Heal(f contract.Fault) error {
+	if _, ok := lines[f]; ok {
+		c.line.Set(link.Pass)
+		return nil
+	}
+	return c.own[f](false)
+}
+
+func (sandbox) Start(t *testing.T, kind string, role probes.Role) (contract.Component, error) {
+	t.Helper()
+	c := &component{own: map[contract.Fault]func(bool) error{}}
+	var err error
+	switch kind {
+	case "http", "tcp":
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }))
+		t.Cleanup(s.Close)
+		err = c.behind(t, s.URL)
+	case "kafka":
+		err = c.kafka(t)
+	case "elasticsearch":
+		err = c.search(t, role)
+	case "flink":
+		err = c.flink(t, role)
+	case "kafka-connect":
+		err = c.connect(t)
+	default:
+		err = contract.ErrCannot
+	}
+	return c, err
+}
+
+// behind puts a link before a base URL.
+func (c *component) behind(t *testing.T, base string) error {
+	u, err := url.Parse(base)
+	if err != nil {
+		return err
+	}
+	if c.line, err = link.New(u.Host); err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = c.line.Close() })
+	u.Host = c.line.Addr()
+	c.target.URL, c.target.Address = u.String(), c.line.Addr()
+	return nil
+}
+
+func (c *component) kafka(t *testing.T) error {
+	k, err := kafkad.Start(kafkad.Options{Topics: map[string]int32{"flight.messages": 2}, Advertise: func(real string) (string, error) {
+		var err error
+		c.line, err = link.New(real)
+		if err != nil {
+			return "", err
+		}
+		return c.line.Addr(), nil
+	}})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = k.Close(); _ = c.line.Close() })
+	c.target.Brokers, c.target.Topics = k.Brokers(), []string{"flight.messages"}
+	return nil
+}
+
+func (c *component) search(t *testing.T, role probes.Role) error {
+	pw := secret()
+	s, err := searchd.Start(searchd.Options{Name: "n1", ClusterName: "c1", User: "duty", Password: pw})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if err := c.behind(t, s.URL()); err != nil {
+		return err
+	}
+	c.target.User, c.target.Password = "duty", func() (string, error) { return pw, nil }
+	c.target.Index, c.target.TimeField = "messages", "at"
+	put := func(method, path string, body any) error {
+		return call(t.Context(), s.URL()+path, method, "duty", pw, body)
+	}
+	doc := map[string]any{"at": time.Now().UTC().Format(time.RFC3339Nano), "flight": "MU5101"}
+	index := func() error {
+		return errors.Join(put("PUT", "/messages", map[string]any{"mappings": map[string]any{"properties": map[string]any{"at": map[string]any{"type": "date"}}}}),
+			put("PUT", "/messages/_doc/1?refresh=true", doc))
+	}
+	c.own[contract.ReadOnly] = func(on bool) error {
+		return put("PUT", "/messages/_settings", map[string]any{"index.blocks.write": on})
+	}
+	c.own[contract.NoIndex] = func(on bool) error {
+		if on {
+			return put("DELETE", "/messages", nil)
+		}
+		return index()
+	}
+	health := func(word string) func(bool) error {
+		return func(on bool) error {
+			if !on {
+				word = ""
+			}
+			s.SetHealth(word)
+			return nil
+		}
+	}
+	c.own[contract.Red], c.own[contract.Yellow] = health("red"), health("yellow")
+	return index()
+}
+
+func (c *component) flink(t *testing.T, role probes.Role) error {
+	k, err := kafkad.Start(kafkad.Options{Topics: map[string]int32{"flight.messages": 2}})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = k.Close() })
+	feed, err := feedd.Start(feedd.Options{Name: "airline", Kinds: []string{"baggage"}, Rate: 20, Attached: "primary"})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = feed.Close() })
+	s, err := flinkd.Start(flinkd.Options{Site: "primary", SavepointDir: t.TempDir(), Autostart: role != probes.RoleReplica,
+		Feeds: []flinkd.FeedRef{{Name: "airline", URL: feed.URL()}}, KafkaBrokers: k.Brokers(), Topic: "flight.messages"})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	c.target.Job = "ingest"
+	c.own[contract.JobFailed] = func(on bool) error {
+		if on {
+			s.FailJob()
+		} else {
+			s.HealJob()
+		}
+		return nil
+	}
+	c.own[contract.NoJob] = func(on bool) error {
+		switch {
+		case role == probes.RoleReplica: // it never had one
+			return nil
+		case on:
+			return c.cancelJob(t.Context(), s.URL())
+		default:
+			return call(t.Context(), s.URL()+"/jars/ingest.jar/run", http.MethodPost, "", "", map[string]any{})
+		}
+	}
+	return c.behind(t, s.URL())
+}
+
+func (c *component) cancelJob(ctx context.Context, base string) error {
+	var doc struct {
+		Jobs []struct{ JID, State string }
+	}
+	if err := fetch(ctx, base+"/jobs/overview", &doc); err != nil {
+		return err
+	}
+	for _, j := range doc.Jobs {
+		if j.State == "RUNNING" {
+			return call(ctx, base+"/jobs/"+j.JID+"?mode=cancel", http.MethodPatch, "", "", nil)
+		}
+	}
+	return errors.New("no job runs")
+}
+
+func (c *component) connect(t *testing.T) error {
+	topics := map[string]int32{"flight.messages": 2}
+	var brokers [2][]string
+	var source *link.Link
+	for i := range brokers {
+		k, err := kafkad.Start(kafkad.Options{Topics: topics, Advertise: func(real string) (string, error) {
+			if i != 0 {
+				return "", nil
+			}
+			var err error
+			if source, err = link.New(real); err != nil {
+				return "", err
+			}
+			return source.Addr(), nil
+		}})
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = k.Close() })
+		brokers[i] = k.Brokers()
+	}
+	t.Cleanup(func() { _ = source.Close() })
+	s, err := connectd.Start(connectd.Options{FailAfter: 300 * time.Millisecond, Connectors: []connectd.Connector{{Name: "mirror-from-primary",
+		SourceAlias: "primary", TargetAlias: "standby", SourceBrokers: brokers[0], TargetBrokers: brokers[1], Topics: []string{"flight.messages"}}}})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	c.target.Connectors = []string{"mirror-from-primary"}
+	verb := func(v string) error {
+		return call(t.Context(), s.URL()+"/connectors/mirror-from-primary/"+v, http.MethodPut, "", "", nil)
+	}
+	c.own[contract.Paused] = func(on bool) error {
+		if on {
+			return verb("pause")
+		}
+		return verb("resume")
+	}
+	gone := func(on bool) error {
+		if on {
+			source.Set(link.Down)
+			return nil
+		}
+		source.Set(link.Pass)
+		return call(t.Context(), s.URL()+"/connectors/mirror-from-primary/restart?includeTasks=true", http.MethodPost, "", "", nil)
+	}
+	c.own[contract.SourceGone], c.own[contract.TaskFailed] = gone, gone
+	return c.behind(t, s.URL())
+}
+
+func call(ctx context.Context, u, method, user, pw string, body any) error {
+	var r io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return err
+		}
+		r = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u, r)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	if user != "" {
+		req.SetBasicAuth(user, pw)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if resp.StatusCode > 299 {
+		b, _ := io.ReadAll(io.LimitReader(resp.Body, 300))
+		return fmt.Errorf("%s %s: %s %s", method, u, resp.Status, b)
+	}
+	return nil
+}
+
+func fetch(ctx context.Context, u string, into any) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(into)
+}
