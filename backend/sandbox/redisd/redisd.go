@@ -1,0 +1,358 @@
+package redisd
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
+	"github.com/redis/go-redis/v9"
+)
+
+// Options of a server. The zero value is an open server on a free port.
+type Options struct {
+	// Name is for people; it is told by INFO.
+	Name string
+	// Password is requirepass; "" asks for none.
+	Password string
+	// Listen is the address to serve on; "" is a free port of 127.0.0.1.
+	Listen string
+	// ReplicaOf is the source's host:port; "" starts as a primary.
+	ReplicaOf string
+	// MasterAuth is the password for the source.
+	MasterAuth string
+}
+
+// keepLog is how many commands are kept for replicas; one that is further behind
+// gets a snapshot.
+const keepLog = 20_000
+
+// Server is one Redis. Safe for concurrent use.
+type Server struct {
+	m    *miniredis.Miniredis
+	opts Options
+
+	mu       sync.Mutex
+	config   map[string]string
+	authed   map[*server.Peer]bool
+	multi    map[*server.Peer][][]string
+	replayer map[*server.Peer]bool
+	inside   *server.Peer // the peer whose command is being dispatched under wmu
+	readOnly bool
+	lag      time.Duration
+	replicas int
+	source   *source // nil while a primary
+
+	wmu    sync.Mutex // one write at a time: log order is execution order
+	log    []entry
+	// logStart is the offset before the first entry kept, offset that of the newest.
+	logStart, offset int64
+	replid string
+	grew   chan struct{} // closed when the log grows
+
+	token   string
+	self    *redis.Client
+	closing chan struct{}
+}
+
+// entry is one replicated command with the offset it ends at.
+type entry struct {
+	end  int64
+	at   time.Time
+	args []string
+}
+
+// Start runs a server.
+func Start(o Options) (*Server, error) {
+	if o.Listen == "" {
+		o.Listen = "127.0.0.1:0"
+	}
+	s := &Server{m: miniredis.NewMiniRedis(), opts: o, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
+		config: map[string]string{"masterauth": o.MasterAuth, "masteruser": "", "replica-read-only": "yes", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "maxmemory": "0"},
+		replid: newID(), grew: make(chan struct{}), closing: make(chan struct{})}
+	if o.Password != "" {
+		s.m.RequireAuth(o.Password)
+	}
+	if err := s.m.StartAddr(o.Listen); err != nil {
+		return nil, fmt.Errorf("redis %s: %w", o.Name, err)
+	}
+	s.m.ClockTTL(true)
+	s.m.Server().SetPreHook(s.hook)
+	s.self = s.openSelf()
+	if o.ReplicaOf != "" {
+		s.follow(o.ReplicaOf)
+	}
+	return s, nil
+}
+
+func newID() string {
+	var b [20]byte
+	_, _ = rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// Addr is where it listens.
+func (s *Server) Addr() string { return s.m.Addr() }
+
+// SetReadOnly makes a primary answer every write with READONLY.
+func (s *Server) SetReadOnly(on bool) {
+	s.mu.Lock()
+	s.readOnly = on
+	s.mu.Unlock()
+}
+
+// SetLag makes this replica apply what it receives that much later.
+func (s *Server) SetLag(d time.Duration) {
+	s.mu.Lock()
+	s.lag = d
+	s.mu.Unlock()
+}
+
+// Close stops everything.
+func (s *Server) Close() error {
+	close(s.closing)
+	s.unfollow()
+	err := s.self.Close()
+	s.m.Close()
+	return err
+}
+
+// hook sees every command before miniredis does; true means it was answered here.
+func (s *Server) hook(c *server.Peer, cmd string, args ...string) bool {
+	cmd = strings.ToUpper(cmd)
+	s.mu.Lock()
+	if s.inside == c || s.replayer[c] { // dispatched by ourselves, see write and replay
+		s.mu.Unlock()
+		return false
+	}
+	if _, known := s.authed[c]; !known {
+		s.authed[c] = s.opts.Password == ""
+		c.OnDisconnect(func() {
+			s.mu.Lock()
+			delete(s.authed, c)
+			delete(s.multi, c)
+			delete(s.replayer, c)
+			s.mu.Unlock()
+		})
+	}
+	s.noteAuth(c, cmd, args)
+	authed := s.authed[c]
+	s.mu.Unlock()
+	if !authed {
+		return false // miniredis refuses it in Redis's own words
+	}
+	switch cmd {
+	case "INFO":
+		c.WriteBulk(s.info())
+	case "ROLE":
+		s.role(c)
+	case "REPLICAOF", "SLAVEOF":
+		s.replicaOf(c, args)
+	case "CONFIG":
+		s.configure(c, args)
+	case "DUTYOPS.REPLAY":
+		s.admit(c, args)
+	case "DUTYOPS.PULL":
+		s.pull(c, args)
+	case "MULTI", "EXEC", "DISCARD":
+		return s.transaction(c, cmd)
+	default:
+		if s.m.IsReadOnlyCommand(cmd) || control[cmd] {
+			return false
+		}
+		return s.write(c, cmd, args)
+	}
+	return true
+}
+
+// admit marks our own replaying connection.
+func (s *Server) admit(c *server.Peer, args []string) {
+	if len(args) != 1 || args[0] != s.token {
+		c.WriteError("ERR unknown command")
+		return
+	}
+	s.mu.Lock()
+	s.replayer[c] = true
+	s.mu.Unlock()
+	c.WriteOK()
+}
+
+// control commands change no data, or block: they are neither refused nor replicated.
+var control = map[string]bool{"AUTH": true, "HELLO": true, "PING": true, "ECHO": true, "QUIT": true, "SELECT": true, "CLIENT": true, "COMMAND": true,
+	"SUBSCRIBE": true, "PSUBSCRIBE": true, "UNSUBSCRIBE": true, "PUNSUBSCRIBE": true, "WATCH": true, "UNWATCH": true, "TIME": true, "WAIT": true,
+	"BLPOP": true, "BRPOP": true, "BRPOPLPUSH": true, "BLMOVE": true, "XREAD": true, "XREADGROUP": true, "CLUSTER": true, "MEMORY": true, "OBJECT": true}
+
+// noteAuth follows a successful AUTH or HELLO … AUTH. The caller holds mu.
+func (s *Server) noteAuth(c *server.Peer, cmd string, args []string) {
+	given := ""
+	switch {
+	case cmd == "AUTH" && len(args) > 0:
+		given = args[len(args)-1]
+	case cmd == "HELLO":
+		for i, a := range args {
+			if strings.EqualFold(a, "AUTH") && i+2 < len(args) {
+				given = args[i+2]
+			}
+		}
+	}
+	if given != "" && given == s.opts.Password {
+		s.authed[c] = true
+	}
+}
+
+// refusal is the error that a write meets now, "" when it may pass.
+func (s *Server) refusal() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.source != nil && s.config["replica-read-only"] != "no":
+		return "READONLY You can't write against a read only replica."
+	case s.readOnly:
+		return "READONLY You can't write against a read only server."
+	case s.source == nil && atoi(s.config["min-replicas-to-write"]) > s.replicas && s.config["min-replicas-max-lag"] != "0":
+		return "NOREPLICAS Not enough good replicas to write."
+	}
+	return ""
+}
+
+func atoi(v string) int {
+	n := 0
+	for _, r := range v {
+		if r < '0' || r > '9' {
+			return 0
+		}
+		n = n*10 + int(r-'0')
+	}
+	return n
+}
+
+// write runs a writing command under the write lock, and logs it for replicas.
+func (s *Server) write(c *server.Peer, cmd string, args []string) bool {
+	if why := s.refusal(); why != "" {
+		c.WriteError(why)
+		return true
+	}
+	line := append([]string{cmd}, args...)
+	s.mu.Lock()
+	if _, in := s.multi[c]; in {
+		s.multi[c] = append(s.multi[c], line)
+		s.mu.Unlock()
+		return false // queued; it is logged with EXEC
+	}
+	s.mu.Unlock()
+	s.wmu.Lock()
+	defer s.wmu.Unlock()
+	s.dispatch(c, line)
+	s.append(line)
+	return true
+}
+
+// dispatch hands a command to miniredis past our own hook. The caller holds wmu.
+func (s *Server) dispatch(c *server.Peer, line []string) {
+	s.mu.Lock()
+	s.inside = c
+	s.mu.Unlock()
+	s.m.Server().Dispatch(c, line)
+	s.mu.Lock()
+	s.inside = nil
+	s.mu.Unlock()
+}
+
+func (s *Server) transaction(c *server.Peer, cmd string) bool {
+	s.mu.Lock()
+	queued := s.multi[c]
+	switch cmd {
+	case "MULTI":
+		s.multi[c] = [][]string{}
+	default:
+		delete(s.multi, c)
+	}
+	s.mu.Unlock()
+	if cmd != "EXEC" || len(queued) == 0 {
+		return false
+	}
+	s.wmu.Lock()
+	defer s.wmu.Unlock()
+	s.dispatch(c, []string{"EXEC"})
+	for _, line := range queued {
+		s.append(line)
+	}
+	return true
+}
+
+// append logs one command. The caller holds wmu.
+func (s *Server) append(line []string) {
+	size := int64(14)
+	for _, a := range line {
+		size += int64(len(a)) + 8
+	}
+	s.offset += size
+	s.log = append(s.log, entry{end: s.offset, at: time.Now(), args: line})
+	if len(s.log) > keepLog {
+		cut := len(s.log) - keepLog/2
+		s.logStart = s.log[cut-1].end
+		s.log = append([]entry{}, s.log[cut:]...)
+	}
+	close(s.grew)
+	s.grew = make(chan struct{})
+}
+
+// source is the replica's end of replication.
+type source struct {
+	addr   string
+	cancel context.CancelFunc
+	done   chan struct{}
+	up     bool
+	seen   time.Time // last contact
+	downAt time.Time
+	got    int64 // received up to
+}
+
+func (s *Server) replicaOf(c *server.Peer, args []string) {
+	if len(args) != 2 {
+		c.WriteError("ERR wrong number of arguments for 'replicaof' command")
+		return
+	}
+	if strings.EqualFold(args[0], "no") && strings.EqualFold(args[1], "one") {
+		s.unfollow()
+	} else {
+		s.follow(net.JoinHostPort(args[0], args[1]))
+	}
+	c.WriteOK()
+}
+
+func (s *Server) unfollow() {
+	s.mu.Lock()
+	old := s.source
+	s.source = nil
+	s.mu.Unlock()
+	if old != nil {
+		old.cancel()
+		<-old.done
+	}
+}
+
+func (s *Server) follow(addr string) {
+	s.mu.Lock()
+	same := s.source != nil && s.source.addr == addr
+	s.mu.Unlock()
+	if same {
+		return
+	}
+	s.unfollow()
+	ctx, cancel := context.WithCancel(context.Background())
+	src := &source{addr: addr, cancel: cancel, done: make(chan struct{}), downAt: time.Now()}
+	s.mu.Lock()
+	s.source = src
+	s.mu.Unlock()
+	go func() {
+		defer close(src.done)
+		s.replicate(ctx, src)
+	}()
+}
