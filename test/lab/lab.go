@@ -5,6 +5,7 @@ package lab
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,8 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-
-	reallab "github.com/dutyops/dutyops/examples/real-lab"
 )
 
 // Gateway addresses: real ones, and what DNS carries. The whole of 127/8 is loopback.
@@ -130,7 +129,11 @@ func (l *Lab) writeConfig() error {
 			return err
 		}
 	}
-	t, err := template.New("dutyops.yaml").Option("missingkey=error").Parse(reallab.Template)
+	text, err := configTemplate()
+	if err != nil {
+		return err
+	}
+	t, err := template.New("dutyops.yaml").Option("missingkey=error").Parse(text)
 	if err != nil {
 		return fmt.Errorf("examples/real-lab: %w", err)
 	}
@@ -140,6 +143,26 @@ func (l *Lab) writeConfig() error {
 	}
 	l.Config = filepath.Join(l.Dir, "dutyops.yaml")
 	return os.WriteFile(l.Config, out.Bytes(), 0o600)
+}
+
+// configTemplate reads examples/real-lab of the repository that we were started in.
+func configTemplate() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return "", errors.New("run the lab inside the repository: it reads examples/real-lab")
+		}
+		dir = up
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "examples", "real-lab", "dutyops.yaml.tmpl"))
+	return string(b), err
 }
 
 // Close ends everything and removes the folder.
