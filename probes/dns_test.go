@@ -2,7 +2,6 @@ package probes
 
 import (
 	"context"
-	"io"
 	"net"
 	"testing"
 	"time"
@@ -10,18 +9,31 @@ import (
 	"github.com/miekg/dns"
 )
 
+// twins returns a TCP and a UDP socket on one port.
+func twins(t testing.TB) (net.Listener, net.PacketConn) {
+	t.Helper()
+	var lc net.ListenConfig
+	var last error
+	for range 20 { // somebody else may have the UDP twin of a free TCP port
+		ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		pc, err := lc.ListenPacket(t.Context(), "udp", ln.Addr().String())
+		if err == nil {
+			return ln, pc
+		}
+		_ = ln.Close()
+		last = err
+	}
+	t.Fatal(last)
+	return nil, nil
+}
+
 // dnsServer answers over UDP and TCP on one port.
 func dnsServer(t testing.TB, h dns.HandlerFunc) string {
 	t.Helper()
-	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pc, err := lc.ListenPacket(t.Context(), "udp", ln.Addr().String())
-	if err != nil {
-		t.Skip("the UDP twin of a free TCP port is taken") // cannot hide a failure of the probe
-	}
+	ln, pc := twins(t)
 	for _, s := range []*dns.Server{{Listener: ln, Handler: h}, {PacketConn: pc, Handler: h}} {
 		ready := make(chan struct{})
 		s.NotifyStartedFunc = func() { close(ready) }
@@ -84,7 +96,7 @@ func TestDNS(t *testing.T) {
 		{"pvg.gss.example.test", "A", []string{"192.0.2.11", "192.0.2.10"}, StatusUp, "= 192.0.2.10 192.0.2.11"},
 		{"pvg.gss.example.test", "aaaa", []string{"2001:0db8:a::10"}, StatusUp, "2001:db8:a::10"},
 		{"pvg.gss.example.test", "A", []string{"198.51.100.20"}, StatusDegraded, "= 192.0.2.10 192.0.2.11, expected 198.51.100.20"},
-		{"pvg.gss.example.test.", "TXT", nil, StatusDegraded, "has no pvg.gss.example.test TXT"},
+		{"none.gss.example.test", "TXT", nil, StatusDegraded, "has no none.gss.example.test TXT"},
 		{"empty.gss.example.test", "A", []string{"192.0.2.10"}, StatusDegraded, "= nothing, expected 192.0.2.10"},
 		{"big.gss.example.test", "A", nil, StatusUp, "192.0.2.10"},
 		{"gone.gss.example.test", "A", nil, StatusDown, "answers NXDOMAIN for gone.gss.example.test A"},
@@ -92,10 +104,6 @@ func TestDNS(t *testing.T) {
 		{"gss.example.test", "SOA", nil, StatusUp, "42"},
 		{"", "", nil, StatusUp, "answers (REFUSED)"},
 	} {
-		if tc.query == "pvg.gss.example.test." {
-			tc.query = "none.gss.example.test"
-			tc.detail = "has no none.gss.example.test TXT"
-		}
 		r := once(t, Target{Kind: "dns", Address: addr, Query: tc.query, QType: tc.qtype, Expect: tc.expect})
 		wantAnswer(t, r, tc.status, tc.detail)
 		if r.Facts.Role != "authoritative" {
@@ -135,7 +143,6 @@ func TestDNSSilenceAndGarbage(t *testing.T) {
 	}
 	// cancellation, not only a deadline, ends the wait
 	ctx, cancel := context.WithCancel(t.Context())
-	_ = pc.SetReadDeadline(time.Now())
 	hang := must(t, Target{Kind: "dns", Address: listenUDPHang(t), Query: "x.test"})
 	got := make(chan Result, 1)
 	go func() { got <- hang.Probe(ctx) }()
@@ -153,6 +160,5 @@ func listenUDPHang(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = pc.Close() })
-	_ = io.Discard
 	return pc.LocalAddr().String()
 }
