@@ -34,6 +34,9 @@ type app struct {
 	now  time.Time
 	data data
 
+	// timer is tea.Tick; tests take its place.
+	timer func(time.Duration, func(time.Time) tea.Msg) tea.Cmd
+
 	screens []screen
 	dialogs []dialog
 	toast   toast
@@ -46,7 +49,7 @@ type toast struct {
 }
 
 func newApp(ctx context.Context, face backend.Face, o Options) *app {
-	a := &app{ctx: ctx, face: face, opt: o, tr: i18n.New(o.Language), dark: !o.Light}
+	a := &app{ctx: ctx, face: face, opt: o, tr: i18n.New(o.Language), dark: !o.Light, timer: tea.Tick}
 	a.now = o.Now().In(o.Location)
 	a.data.environment = o.Environment
 	a.retheme()
@@ -75,7 +78,7 @@ type beatMsg struct{}
 // heartbeat moves the clock once a second, on the second.
 func (a *app) heartbeat() tea.Cmd {
 	now := a.opt.Now()
-	return tea.Tick(now.Truncate(time.Second).Add(time.Second).Sub(now), func(time.Time) tea.Msg { return beatMsg{} })
+	return a.timer(now.Truncate(time.Second).Add(time.Second).Sub(now), func(time.Time) tea.Msg { return beatMsg{} })
 }
 
 // Update implements tea.Model.

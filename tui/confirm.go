@@ -35,6 +35,9 @@ type confirmDialog struct {
 	note  string
 }
 
+// confirmHeight keeps the box the same height through all stages.
+const confirmHeight = 13
+
 type armMsg struct {
 	d   *confirmDialog
 	gen int
@@ -65,7 +68,7 @@ func (d *confirmDialog) msg(a *app, m tea.Msg) tea.Cmd {
 		}
 		d.left--
 		if d.left > 0 {
-			return d.tick()
+			return d.tick(a)
 		}
 		d.stage = stageStarting
 		return d.start(a)
@@ -136,12 +139,12 @@ func (d *confirmDialog) arm(a *app) tea.Cmd {
 	d.stage = stageArming
 	d.gen++
 	d.left = int(math.Ceil(a.opt.Arming.Seconds()))
-	return d.tick()
+	return d.tick(a)
 }
 
-func (d *confirmDialog) tick() tea.Cmd {
+func (d *confirmDialog) tick(a *app) tea.Cmd {
 	m := armMsg{d, d.gen}
-	return tea.Tick(time.Second, func(time.Time) tea.Msg { return m })
+	return a.timer(time.Second, func(time.Time) tea.Msg { return m })
 }
 
 // abort goes back to the reason; nothing was started.
@@ -189,13 +192,15 @@ func (d *confirmDialog) view(a *app, w, _ int) []string {
 	}
 	if d.stage == stageArming {
 		total := int(math.Ceil(a.opt.Arming.Seconds()))
-		bar := kit.Bar(float64(d.left), float64(total), iw-8, th.Glyphs.Full, th.Glyphs.Empty)
+		bar := kit.Bar(float64(d.left), float64(total), iw, th.Glyphs.Full, th.Glyphs.Empty)
 		lines = append(lines, th.Danger.Render(t.T("Starting in %d s", d.left))+"   "+th.Strong.Render(t.T("any key stops it")), "", th.Danger.Render(bar))
 	}
 	if d.stage == stageStarting {
 		lines = append(lines, th.Strong.Render(t.T("Starting ...")))
 	}
-	lines = append(lines, "")
+	for len(lines) < confirmHeight {
+		lines = append(lines, "")
+	}
 	if d.note != "" {
 		lines = append(lines, th.Warn.Render(d.note))
 	} else {

@@ -75,7 +75,15 @@ func (s *detailScreen) key(_ *app, k tea.KeyPressMsg) (bool, tea.Cmd) {
 
 func (s *detailScreen) commands(a *app) []command {
 	return []command{{id: "again", group: a.tr.T("Here"), screen: s.id(), title: a.tr.T("Ask again"), keys: []string{"r"}, foot: a.tr.T("foot|ask again"), help: a.tr.T("probe everything now"), run: func(a *app) tea.Cmd {
-		return tea.Sequence(a.refresh(), s.fetch(a))
+		probe, fetch := a.refresh(), s.fetch(a)
+		return func() tea.Msg {
+			m := probe()
+			if t, ok := m.(toastMsg); ok {
+				t.then = fetch
+				return t
+			}
+			return m
+		}
 	}}}
 }
 

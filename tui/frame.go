@@ -84,8 +84,9 @@ func (a *app) bar() string {
 	}
 	clock := th.Strong.Render(a.now.Format(format)) + " "
 	right := clock
-	if a.opt.Operator != "" && a.w >= 100 {
-		right = th.Dim.Render(a.opt.Operator) + sep + clock
+	room := a.w - kit.Width(left) - 2 - kit.Width(strings.Join(crumbs, sep)) - kit.Width(clock) - 4
+	if op := kit.Clean(a.opt.Operator); op != "" && kit.Width(op)+kit.Width(sep) <= room {
+		right = th.Dim.Render(op) + sep + clock
 	}
 	if lt := a.data.latest; lt != nil && a.now.Sub(lt.At) > staleAfter {
 		right = th.Warn.Render(th.Glyphs.Stale+" "+t.T("data of %s", kit.Clock(lt.At, a.now))) + sep + right
@@ -101,7 +102,9 @@ func (a *app) banners() []string {
 	}
 	t, th := a.tr, a.th
 	var out []string
-	if r := st.Run; r != nil {
+	if s, ok := a.top().(*runScreen); ok && st.Run != nil && s.runID == st.Run.ID {
+		// the page itself is about the run
+	} else if r := st.Run; r != nil {
 		text := " " + th.Glyphs.Running + " " + t.T("%s %s in progress", a.kindWord(r.Kind), r.ID) + "  " + a.phaseWord(r.Phase)
 		if r.Step != "" {
 			text += ": " + kit.Clean(r.Step)
@@ -109,10 +112,7 @@ func (a *app) banners() []string {
 		if r.Holder != "" {
 			text += "  (" + t.T("lease: %s", kit.Clean(r.Holder)) + ")"
 		}
-		hint := ""
-		if a.top().id() != "run" {
-			hint = th.Key.Render("w") + th.Dim.Render(" "+t.T("watch")+" ")
-		}
+		hint := th.Key.Render("w") + th.Dim.Render(" "+t.T("watch")+" ")
 		out = append(out, kit.Spread(th.Accent.Bold(true).Render(text), hint, a.w))
 	} else if r, ok := a.unfinished(); ok {
 		text := " " + th.Glyphs.Degraded + " " + t.T("run %s (%s to %s) is %s and waits for a person", r.ID, a.kindWord(r.Kind), r.To, a.runStateWord(r.State))

@@ -106,7 +106,7 @@ func (a *app) commandLine(c command, w int, selected bool) string {
 	name, help := th.Text, c.help
 	helpStyle := th.Dim
 	if c.disabled != "" {
-		name, helpStyle = th.Faint, th.Warn
+		name, helpStyle = th.Faint, th.Note
 		help = a.tr.T("not now: %s", c.disabled)
 	}
 	l = l.Add(th.Accent, mark+" ").Add(th.Key, kit.Pad(keyNames(c.keys), 14)).Add(name, kit.Pad(c.title, min(26, w/3))+" ")

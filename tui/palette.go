@@ -102,7 +102,7 @@ func (p *palette) view(a *app, w, h int) []string {
 		}
 		name, help, hs := th.Text, c.help, th.Dim
 		if c.disabled != "" {
-			name, help, hs = th.Faint, t.T("not now: %s", c.disabled), th.Warn
+			name, help, hs = th.Faint, t.T("not now: %s", c.disabled), th.Note
 		}
 		tw := min(34, iw/2)
 		keys := keyNames(c.keys)

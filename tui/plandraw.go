@@ -15,8 +15,8 @@ func (a *app) section(title string, w int) string {
 	return head + th.Border.Render(strings.Repeat(th.Glyphs.H, max(w-kit.Width(head)-1, 0)))
 }
 
-// left is the page's first part: what, why, gates, records.
-func (s *planScreen) left(a *app, w int) []string {
+// head says what the plan is, over the whole width.
+func (s *planScreen) head(a *app) []string {
 	th, t, p := a.th, a.tr, s.plan
 	risk := planRisk(p)
 	riskStyle := th.Warn
@@ -30,11 +30,16 @@ func (s *planScreen) left(a *app, w int) []string {
 	if s.loading {
 		out = append(out, " "+th.Dim.Render(t.T("Reading the world and planning ...")))
 	}
-	out = append(out, "")
-	blocked := p.Blocked()
-	if len(blocked) > 0 {
-		out = append(out, " "+th.Bad.Render(th.Glyphs.Failed+" "+t.T("Blocked by %d gates. Nothing can start.", len(blocked))), "")
+	if n := len(p.Blocked()); n > 0 {
+		out = append(out, "", " "+th.Bad.Render(th.Glyphs.Failed+" "+t.T("Gates that refuse: %d. Nothing can start.", n)))
 	}
+	return append(out, "")
+}
+
+// left is the page's first part: why, what to expect, gates, records.
+func (s *planScreen) left(a *app, w int) []string {
+	th, t, p := a.th, a.tr, s.plan
+	var out []string
 	if len(p.Because) > 0 {
 		out = append(out, a.section(t.T("Because"), w))
 		for _, b := range p.Because {
@@ -44,7 +49,13 @@ func (s *planScreen) left(a *app, w int) []string {
 		}
 		out = append(out, "")
 	}
-	out = append(out, a.section(t.T("Gates"), w))
+	out = append(out, a.section(t.T("What to expect"), w))
+	for _, e := range expectations(a, p) {
+		for _, l := range kit.Bullet(th.Glyphs.Bullet, e, w-2) {
+			out = append(out, " "+l)
+		}
+	}
+	out = append(out, "", a.section(t.T("Gates"), w))
 	for _, pass := range []bool{false, true} {
 		for _, g := range p.Gates {
 			if g.Passed == pass {
@@ -59,6 +70,46 @@ func (s *planScreen) left(a *app, w int) []string {
 		out = append(out, "")
 	}
 	return out
+}
+
+// expectations words the effect of a plan from the plan itself: who moves, how long old
+// answers live, what the way back is.
+func expectations(a *app, p *failoverplan.Plan) []string {
+	t := a.tr
+	var ttl uint32
+	for _, z := range p.DNS {
+		for _, c := range z.Changes {
+			ttl = max(ttl, c.Before.TTL)
+		}
+	}
+	feeds, stores, undo := 0, 0, 0
+	for _, s := range p.Steps {
+		switch s.Action {
+		case failoverplan.ActAttachFeed:
+			feeds++
+		case failoverplan.ActPromote:
+			stores++
+		default:
+		}
+		if s.Undo != "" {
+			undo++
+		}
+	}
+	var out []string
+	if p.Records() > 0 {
+		out = append(out,
+			t.T("users of %s reach %s", strings.Join(p.Stations, ", "), p.To),
+			t.T("resolvers may answer %s for %d s more (the old TTL)", p.From, ttl))
+	}
+	if feeds > 0 {
+		out = append(out, t.T("the upstream moves to %s", p.To))
+	} else {
+		out = append(out, t.T("the upstream stays where it is"))
+	}
+	if stores > 0 {
+		out = append(out, t.T("%d stores of %s take writes", stores, p.To))
+	}
+	return append(out, t.T("way back: roll back undoes %d steps, last first", undo))
 }
 
 // diffLines shows every record set before and after. Where there is room one line each.

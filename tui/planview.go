@@ -194,19 +194,18 @@ func (s *planScreen) view(a *app, w, h int) []string {
 	case s.plan == nil:
 		return []string{"", " " + th.Dim.Render(t.T("Reading the world and planning ..."))}
 	}
-	left, right := s.left(a, w), []string(nil)
+	head := s.head(a)
 	s.page = h
+	var body []string
 	if w >= 110 {
 		lw := (w - 3) * 46 / 100
-		left = s.left(a, lw)
-		right = s.steps(a, w-lw-3)
-		n := max(len(left), len(right), h)
-		lines := kit.Beside(3, kit.Fill(left, lw, n), kit.Fill(right, w-lw-3, n))
-		s.lines = max(len(left), len(right))
-		return a.scrolled(&s.scroll, lines[:max(s.lines, 1)], w, h)
+		left, right := s.left(a, lw), s.steps(a, w-lw-3)
+		n := max(len(left), len(right))
+		body = kit.Beside(3, kit.Fill(left, lw, n), kit.Fill(right, w-lw-3, n))
+	} else {
+		body = append(s.left(a, w), s.steps(a, w)...)
 	}
-	left = append(left, "")
-	left = append(left, s.steps(a, w)...)
-	s.lines = len(left)
-	return a.scrolled(&s.scroll, left, w, h)
+	lines := append(head, body...)
+	s.lines = len(lines)
+	return a.scrolled(&s.scroll, lines, w, h)
 }

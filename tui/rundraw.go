@@ -103,11 +103,7 @@ func (s *runScreen) head(a *app, w int) []string {
 		full = n * done / len(r.Steps)
 	}
 	g := th.Glyphs
-	line, rest := "━", "─"
-	if th.ASCII {
-		line, rest = g.Full, g.Empty
-	}
-	return append(lines, " "+style.Render(strings.Repeat(line, full))+th.Border.Render(strings.Repeat(rest, max(n-full, 0))), "")
+	return append(lines, " "+style.Render(strings.Repeat(g.Bar, full))+th.Border.Render(strings.Repeat(g.Track, max(n-full, 0))), "")
 }
 
 // steps lists every step under its phase; the window follows the cursor.
@@ -199,7 +195,7 @@ func (s *runScreen) clock(a *app, w int) []string {
 		if p.ms == 0 {
 			style = th.Faint
 		}
-		bar := kit.Bar(float64(p.ms), float64(max(top, 1)), barW, th.Glyphs.Full, " ")
+		bar := kit.Bar(float64(p.ms), float64(max(top, 1)), barW, th.Glyphs.Bar, " ")
 		out = append(out, " "+style.Render(kit.Pad(a.phaseWord(p.name), 12)+kit.PadLeft(kit.Millis(p.ms), 9)+"  ")+th.Accent.Render(bar))
 	}
 	return out

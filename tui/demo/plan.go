@@ -77,6 +77,9 @@ func (w *World) gates(to string) []failoverplan.Gate {
 		{Gate: "dns-writable", Passed: true, Evidence: "cloudflare accepted a read of the zone 4 s ago"},
 		{Gate: "sync-caught-up", Passed: true, Soft: true, Evidence: "worst lag 0.2 s (limit 5 s)"},
 	}
+	if len(w.pause) > 0 {
+		g[1].Evidence = "paused by " + w.pause[0].Owner + ": " + w.pause[0].Reason
+	}
 	if w.Blocked {
 		g[0].Passed = false
 		g[0].Evidence = to + "/data/mysql is down: connection refused"

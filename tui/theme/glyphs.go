@@ -10,7 +10,7 @@ type Glyphs struct {
 	Arrow, Back, Bullet, Cursor, Dot string
 	Done, Failed, Running, Pending   string
 	Skipped, Already, Undone         string
-	Full, Empty                      string
+	Full, Empty, Bar, Track          string
 	// Border pieces: horizontal, vertical, corners.
 	H, V, TL, TR, BL, BR string
 	// RuleSandbox and RuleProduction are the identity line under the top bar.
@@ -28,7 +28,7 @@ func Unicode() Glyphs {
 		Arrow: "→", Back: "←", Bullet: "•", Cursor: "▌", Dot: "·",
 		Done: "✔", Failed: "✖", Running: "▶", Pending: "○",
 		Skipped: "–", Already: "=", Undone: "↺",
-		Full: "█", Empty: "░",
+		Full: "█", Empty: "░", Bar: "━", Track: "─",
 		H: "─", V: "│", TL: "╭", TR: "╮", BL: "╰", BR: "╯",
 		RuleSandbox: "╌", RuleProduction: "━",
 		MarkSandbox: "◇", MarkProduction: "◆",
@@ -43,7 +43,7 @@ func ASCII() Glyphs {
 		Arrow: "->", Back: "<-", Bullet: "*", Cursor: ">", Dot: "-",
 		Done: "+", Failed: "X", Running: ">", Pending: ".",
 		Skipped: "-", Already: "=", Undone: "<",
-		Full: "#", Empty: ".",
+		Full: "#", Empty: ".", Bar: "#", Track: ".",
 		H: "-", V: "|", TL: "+", TR: "+", BL: "+", BR: "+",
 		RuleSandbox: "-", RuleProduction: "=",
 		MarkSandbox: "<>", MarkProduction: "##",

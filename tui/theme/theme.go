@@ -25,7 +25,7 @@ type Theme struct {
 
 	Text, Strong, Dim, Faint, Accent, Title lipgloss.Style
 	Border, Focus, Selected, Key            lipgloss.Style
-	Good, Warn, Bad, Odd                    lipgloss.Style
+	Good, Warn, Bad, Odd, Note              lipgloss.Style
 	// Badge is the identity block; Rule the identity line; Bar the rest of the top bar.
 	Badge, Rule, Bar lipgloss.Style
 	// Added and Removed colour a record diff.
@@ -57,6 +57,7 @@ func New(o Options) Theme {
 	t.Key = c("#005faf", "#87afd7")
 	t.Good = c("#008700", "#87af5f")
 	t.Warn = c("#af5f00", "#d7af5f").Bold(true)
+	t.Note = c("#af5f00", "#d7af5f")
 	t.Bad = c("#d70000", "#ff5f5f").Bold(true)
 	t.Odd = c("#5f5faf", "#af87d7")
 	t.Added = c("#008700", "#87af5f")
