@@ -40,7 +40,7 @@ func newWeb(t Target, limit int) (*web, error) {
 		return nil, fmt.Errorf("url %q is not http://host or https://host", noUserinfo(t.URL))
 	}
 	tr := &http.Transport{
-		DialContext:            dial,
+		DialContext:            dialAskFirst,
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: 64 << 10,
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -213,3 +213,36 @@ func (silent) Errorf(string, ...any) {}
 func (silent) Warnf(string, ...any)  {}
 func (silent) Debugf(string, ...any) {}
 func (silent) Print(...any)          {}
+
+// askFirst holds back what a server says before it was asked: the transport would
+// take it for an answer to nobody and print it on the terminal.
+type askFirst struct {
+	net.Conn
+	asked chan struct{}
+	once  sync.Once
+}
+
+func dialAskFirst(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := dial(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	return &askFirst{Conn: conn, asked: make(chan struct{})}, nil
+}
+
+func (a *askFirst) Read(p []byte) (int, error) {
+	<-a.asked
+	return a.Conn.Read(p)
+}
+
+func (a *askFirst) Write(p []byte) (int, error) {
+	n, err := a.Conn.Write(p)
+	a.once.Do(func() { close(a.asked) })
+	return n, err
+}
+
+func (a *askFirst) Close() error {
+	err := a.Conn.Close()
+	a.once.Do(func() { close(a.asked) })
+	return err
+}
