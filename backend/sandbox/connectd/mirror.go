@@ -16,8 +16,10 @@ import (
 const (
 	// pageLimit is how many records are on their way at most.
 	pageLimit = 2000
-	// fetchWait is how long an idle fetch stays with the broker.
-	fetchWait = 500 * time.Millisecond
+	// fetchWait is how long a fetch stays with the broker, unless fetchBytes are there
+	// earlier: a trickle is copied in a few batches a second, a backlog at full speed.
+	fetchWait  = 250 * time.Millisecond
+	fetchBytes = 64 << 10
 	// setupTry bounds one look at a cluster's topics; tryAgain is the pause after a failed try.
 	setupTry = 3 * time.Second
 	tryAgain = 500 * time.Millisecond
@@ -88,7 +90,7 @@ func (c *connector) attempt(ctx context.Context, t *task, topics []string) error
 	}
 	defer target.Close()
 	source, err := kgo.NewClient(append(common(c.o.SourceBrokers, watch{t, &t.source, true}),
-		kgo.Dialer(dial), kgo.FetchMaxWait(fetchWait), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Dialer(dial), kgo.FetchMaxWait(fetchWait), kgo.FetchMinBytes(fetchBytes), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	)...)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
@@ -189,8 +191,8 @@ func (c *connector) pump(ctx context.Context, t *task, source, target *kgo.Clien
 			held = fetches.Records()
 			continue
 		}
-		n := due(held, time.Duration(c.s.lag.Load()), time.Now())
-		if n == 0 {
+		take, keep := split(held, time.Duration(c.s.lag.Load()), time.Now())
+		if len(take) == 0 {
 			select {
 			case <-ctx.Done():
 				return nil
@@ -199,24 +201,29 @@ func (c *connector) pump(ctx context.Context, t *task, source, target *kgo.Clien
 			}
 			continue
 		}
-		if err := c.write(ctx, t, target, held[:n]); err != nil || ctx.Err() != nil {
+		if err := c.write(ctx, t, target, take); err != nil || ctx.Err() != nil {
 			return err
 		}
-		held = held[n:]
+		held = keep
 	}
 }
 
-// due is how many of the first records are old enough.
-func due(held []*kgo.Record, lag time.Duration, now time.Time) int {
+// split takes the records that are old enough, each partition up to its first that is not.
+func split(held []*kgo.Record, lag time.Duration, now time.Time) (take, keep []*kgo.Record) {
 	if lag == 0 {
-		return len(held)
+		return held, nil
 	}
-	for i, r := range held {
-		if now.Sub(r.Timestamp) < lag {
-			return i
+	young := map[topicPartition]bool{}
+	for _, r := range held {
+		tp := topicPartition{r.Topic, r.Partition}
+		if young[tp] || now.Sub(r.Timestamp) < lag {
+			young[tp] = true
+			keep = append(keep, r)
+		} else {
+			take = append(take, r)
 		}
 	}
-	return len(held)
+	return take, keep
 }
 
 // write copies records and waits until all have arrived. When ctx ends it waits a

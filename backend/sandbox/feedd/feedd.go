@@ -14,7 +14,7 @@ import (
 
 // tick is the shortest pause between two emissions; faster rates emit several
 // messages per tick.
-const tick = 100 * time.Millisecond
+const tick = 200 * time.Millisecond
 
 // Message is one flight message. Values are never changed after they were sent.
 type Message struct {

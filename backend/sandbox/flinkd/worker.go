@@ -13,7 +13,7 @@ const (
 	// queueLimit is how many messages wait; the oldest are dropped beyond it.
 	queueLimit = 10_000
 	// gather is how long messages are collected before a write.
-	gather = 250 * time.Millisecond
+	gather = 500 * time.Millisecond
 	// pageLimit is how many messages one write holds.
 	pageLimit = 500
 )
