@@ -58,8 +58,16 @@ integration: ## the story on real servers: BIND, Unbound, MariaDB, Redis, nginx 
 integration-down: ## remove what a lab left behind; its servers end with it, even when it is killed
 	rm -rf .lab
 
+.PHONY: pictures
+pictures: build ## take the README's pictures anew (tmux, librsvg2-bin, fonts-noto-cjk)
+	go run ./test/demo -binary bin/dutyops -out docs/pictures
+
 .PHONY: bench
-bench: ## the numbers of docs/benchmarks.md
+bench: ## the numbers of docs/benchmarks.md: times, sizes, users' outage
+	go run ./test/bench
+
+.PHONY: microbench
+microbench: ## Go benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 .PHONY: fuzz
