@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -27,7 +28,7 @@ import (
 )
 
 func TestSandboxServers(t *testing.T) {
-	cannot := contract.Run(t, sandbox{}, "http", "tcp", "kafka", "elasticsearch", "flink", "kafka-connect")
+	cannot := contract.Run(t, sandbox{}, "http", "tcp", "redis", "kafka", "elasticsearch", "flink", "kafka-connect")
 	// pinned, so that a case cannot fall out of the suite unseen
 	want := []string{}
 	if !slices.Equal(cannot, want) && len(cannot)+len(want) > 0 {
@@ -88,6 +89,8 @@ func (sandbox) Start(t *testing.T, kind string, role probes.Role) (contract.Comp
 		err = c.behind(t, s.URL)
 	case "kafka":
 		err = c.kafka(t)
+	case "redis":
+		err = c.redis(t, role)
 	case "elasticsearch":
 		err = c.search(t, role)
 	case "flink":
@@ -276,6 +279,11 @@ func (c *component) connect(t *testing.T) error {
 	}
 	c.own[contract.SourceGone], c.own[contract.TaskFailed] = gone, gone
 	return c.behind(t, s.URL())
+}
+
+func splitAddr(addr string) (host, port string) {
+	host, port, _ = net.SplitHostPort(addr)
+	return host, port
 }
 
 func call(ctx context.Context, u, method, user, pw string, body any) error {
