@@ -1,7 +1,6 @@
 package bizd
 
 import (
-	"context"
 	"encoding/json"
 	"io"
 	"net"
@@ -26,7 +25,7 @@ func get(t *testing.T, url, host string) (*http.Response, string) {
 	t.Helper()
 	tr := &http.Transport{}
 	defer tr.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
 	must(t, err)
 	req.Host = host
 	res, err := (&http.Client{Transport: tr}).Do(req)
@@ -40,7 +39,7 @@ func get(t *testing.T, url, host string) (*http.Response, string) {
 // dead is an address where nobody listens.
 func dead(t *testing.T) string {
 	t.Helper()
-	l, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	must(t, err)
 	must(t, l.Close())
 	return "http://" + l.Addr().String()

@@ -118,7 +118,9 @@ func (a *Authority) resolve(m *dns.Msg, v *view, name string, qtype uint16) {
 		}
 		if alias := types[dns.TypeCNAME]; len(alias) > 0 {
 			m.Answer = append(m.Answer, copies(alias)...)
-			name = dns.CanonicalName(alias[0].(*dns.CNAME).Target)
+			if c, ok := alias[0].(*dns.CNAME); ok {
+				name = dns.CanonicalName(c.Target)
+			}
 			if !a.store.holds(name) {
 				return
 			}
@@ -166,7 +168,7 @@ func reply(w dns.ResponseWriter, req, m *dns.Msg) {
 // good, else carrying the error.
 func sign(w dns.ResponseWriter, m *dns.Msg, t *dns.TSIG) {
 	m.SetTsig(t.Hdr.Name, t.Algorithm, 300, time.Now().Unix())
-	rr := m.Extra[len(m.Extra)-1].(*dns.TSIG)
+	rr := m.IsTsig()
 	rr.OrigId = m.Id
 	switch err := tsigProblem(w, t); {
 	case err == nil:

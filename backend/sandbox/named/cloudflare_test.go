@@ -273,7 +273,7 @@ func TestAPIFaults(t *testing.T) {
 func TestAPIHangs(t *testing.T) {
 	a := newAPI(t, CloudflareOptions{})
 	must(t, a.cf.SetFault(FaultHang))
-	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.cf.URL()+"/client/v4/zones", nil)
 	must(t, err)
@@ -309,7 +309,7 @@ func TestAPISpeaksToCloudflareGo(t *testing.T) {
 		option.WithHTTPClient(a.http), option.WithMaxRetries(0))
 	var lp cfdns.RecordListParams
 	lp.ZoneID.Value, lp.ZoneID.Present = a.store.ID(), true
-	it := rs.ListAutoPaging(context.Background(), lp)
+	it := rs.ListAutoPaging(t.Context(), lp)
 	n := 0
 	for it.Next() {
 		n++
@@ -320,7 +320,7 @@ func TestAPISpeaksToCloudflareGo(t *testing.T) {
 	a.token = "wrong"
 	bad := cfdns.NewRecordService(option.WithAPIToken("wrong"), option.WithBaseURL(a.cf.URL()+"/client/v4"),
 		option.WithHTTPClient(a.http), option.WithMaxRetries(0))
-	if _, err := bad.List(context.Background(), lp); err == nil || !strings.Contains(err.Error(), "403") {
+	if _, err := bad.List(t.Context(), lp); err == nil || !strings.Contains(err.Error(), "403") {
 		t.Errorf("wrong token: %v", err)
 	}
 }

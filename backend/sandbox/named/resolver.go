@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -193,11 +192,13 @@ func lifetime(m *dns.Msg) time.Duration {
 	for _, rr := range m.Answer {
 		low = min(low, rr.Header().Ttl)
 	}
-	i := slices.IndexFunc(m.Ns, func(rr dns.RR) bool { return rr.Header().Rrtype == dns.TypeSOA })
-	if i >= 0 {
-		soa := m.Ns[i].(*dns.SOA)
-		low = min(low, soa.Minttl, soa.Hdr.Ttl)
-	} else if len(m.Answer) == 0 {
+	told := len(m.Answer) > 0
+	for _, rr := range m.Ns {
+		if soa, ok := rr.(*dns.SOA); ok {
+			low, told = min(low, soa.Minttl, soa.Hdr.Ttl), true
+		}
+	}
+	if !told {
 		return 0 // nothing says how long; do not keep it
 	}
 	return time.Duration(low) * time.Second
