@@ -38,6 +38,10 @@ func newMySQL(e Endpoint, opts Options) (*mysqlStore, error) {
 		return nil, fmt.Errorf("%s: address is empty: %w", e.Target(), ErrConfig)
 	}
 	s := &mysqlStore{e: e, opts: opts.withDefaults()}
+	if opts.openDB != nil {
+		s.db = opts.openDB(e)
+		return s, nil
+	}
 	user, password := e.account()
 	cfg := mysql.NewConfig()
 	cfg.User = user

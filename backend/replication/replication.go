@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"slices"
@@ -41,6 +42,9 @@ type Options struct {
 	Poll time.Duration
 	// Progress, when set, is told how a long operation stands ("1200 of 5000 documents").
 	Progress func(line string)
+
+	// openDB replaces the database connection in tests.
+	openDB func(e Endpoint) *sql.DB
 }
 
 func (o Options) withDefaults() Options {
