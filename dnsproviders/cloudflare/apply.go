@@ -202,7 +202,7 @@ func (o *op) afterRefusal(ctx context.Context, items []item, f *failure, lost bo
 		return made, nil
 	case lost:
 		return made, o.uncertain(f.err, "an earlier request may have been carried out in part")
-	case errors.Is(err, dnsproviders.ErrUncertain) && errors.Is(err, dnsproviders.ErrConflict):
+	case errors.Is(err, errNeither):
 		// Someone changed the zone between our read and our write; the batch was refused whole.
 		var e *dnsproviders.Error
 		if errors.As(err, &e) {
@@ -216,12 +216,18 @@ func (o *op) afterRefusal(ctx context.Context, items []item, f *failure, lost bo
 }
 
 func (o *op) uncertain(cause *dnsproviders.Error, detail string) error {
-	return o.fail(dnsproviders.ErrUncertain, cause.Detail+"; "+detail, hintRead, cause)
+	// The cause goes in as text only: its kind (a 401 to a second try, say) promises that
+	// nothing was changed, and that is not so here.
+	return o.fail(dnsproviders.ErrUncertain, cause.Detail+"; "+detail, hintRead, errors.New(cause.Error()))
 }
 
+// errNeither: somebody else wrote to a set of ours while our own write was on its way.
+// It is not ErrConflict, which promises that nothing was changed.
+var errNeither = errors.New("a set is neither before nor after")
+
 // settle reads the zone and divides the items into made and left. It may exceed the
-// budget by one Timeout: the truth is worth it. The error is ErrUncertain, joined with
-// ErrConflict when a set is neither before nor after.
+// budget by one Timeout: the truth is worth it. The error is ErrUncertain, with
+// errNeither when a set is neither before nor after.
 func (o *op) settle(ctx context.Context, items []item) (made, left []item, err error) {
 	defer func(was time.Time) { o.end = was }(o.end)
 	if end := o.p.now().Add(o.p.opt.Timeout); end.After(o.end) {
@@ -250,7 +256,7 @@ func (o *op) settle(ctx context.Context, items []item) (made, left []item, err e
 		}
 	}
 	if len(bad) > 0 {
-		return made, left, o.fail(dnsproviders.ErrUncertain, bad[0], hintReplan, dnsproviders.ErrConflict)
+		return made, left, o.fail(dnsproviders.ErrUncertain, bad[0], hintReplan, errNeither)
 	}
 	return made, left, nil
 }

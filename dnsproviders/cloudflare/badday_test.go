@@ -286,3 +286,24 @@ func FuzzAnswers(f *testing.F) {
 		_ = decodeError(raw)
 	})
 }
+
+// Somebody else's value beside our lost answer must not read as "nothing was changed".
+func TestForeignValueAfterALostAnswerIsUncertain(t *testing.T) {
+	r := newRig(t, Options{})
+	changes := r.names(2, false)
+	rt := http.DefaultTransport.(*http.Transport).Clone()
+	r.p.opt.HTTPClient = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := rt.RoundTrip(req)
+		if req.Method == http.MethodPost && err == nil {
+			_ = resp.Body.Close()
+			r.zone.Set("h0001."+zoneName, "A", 60, "203.0.113.99")
+			return nil, errors.New("connection reset by peer")
+		}
+		return resp, err
+	})}
+	_, err := r.p.Apply(t.Context(), zoneName, changes)
+	wellFormed(t, r, err, dnsproviders.ErrUncertain)
+	if errors.Is(err, dnsproviders.ErrConflict) {
+		t.Errorf("%v claims that nothing was changed", err)
+	}
+}

@@ -299,7 +299,11 @@ func (z *Zone) prerequisites(rrs []dns.RR) error {
 	}
 	for k, vs := range want {
 		name, typ, _ := strings.Cut(k, " ")
-		have, _ := z.get(name, typ)
+		have, ttl := z.get(name, typ)
+		for i, v := range have { // as the wire has it, however it was stored
+			have[i] = content(mustRR(Record{Name: name, Type: typ, TTL: ttl, Content: v}))
+		}
+		slices.Sort(have)
 		slices.Sort(vs)
 		if !slices.Equal(have, vs) {
 			return rcode(dns.RcodeNXRrset)

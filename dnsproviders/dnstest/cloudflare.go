@@ -59,6 +59,7 @@ type Cloudflare struct {
 	seen  int
 	fault *Fault
 	quit  chan struct{}
+	once  sync.Once
 }
 
 // NewCloudflare starts the fake for the zones; token is the only one it accepts.
@@ -73,9 +74,9 @@ func NewCloudflare(token string, zones ...*Zone) *Cloudflare {
 	return c
 }
 
-// Close stops the fake and lets hanging requests go.
+// Close stops the fake and lets hanging requests go. A second call does nothing.
 func (c *Cloudflare) Close() {
-	close(c.quit)
+	c.once.Do(func() { close(c.quit) })
 	c.srv.CloseClientConnections()
 	c.srv.Close()
 }

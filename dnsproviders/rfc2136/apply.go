@@ -215,7 +215,7 @@ func (o *op) send(ctx context.Context, items []item) error {
 		case err != nil:
 			return o.uncertain(f.err, "and the zone could not be read back")
 		case len(bad) > 0:
-			return o.fail(dnsproviders.ErrUncertain, bad[0]+", neither before nor after", hintReplan, dnsproviders.ErrConflict)
+			return o.uncertain(f.err, bad[0]+", neither before nor after")
 		case left == 0:
 			return nil
 		case made > 0:
@@ -265,7 +265,9 @@ func (o *op) asError(err error) *dnsproviders.Error {
 }
 
 func (o *op) uncertain(cause *dnsproviders.Error, detail string) error {
-	return o.fail(dnsproviders.ErrUncertain, cause.Detail+"; "+detail, hintRead, cause)
+	// The cause goes in as text only: its kind (a conflict at a second try, say) promises
+	// that nothing was changed, and that is not so here.
+	return o.fail(dnsproviders.ErrUncertain, cause.Detail+"; "+detail, hintRead, errors.New(cause.Error()))
 }
 
 // explain reads which Before does not hold; the server only says that one does not.

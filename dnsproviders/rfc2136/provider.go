@@ -30,6 +30,10 @@ type Options struct {
 	// Budget for one operation; 0 = 10 s. The reading that settles a lost answer may take
 	// one Timeout more.
 	Budget time.Duration
+	// MaxMessage is the size of one update in bytes before its signature; 0 = 60,000, the
+	// most that is taken. Smaller for servers that accept only short messages; a change
+	// that needs several is then no longer atomic.
+	MaxMessage int
 	// OnRetry is told before another try of an update; may be nil. It must not block.
 	OnRetry func(zone string, try int, cause error)
 }
@@ -56,7 +60,10 @@ func New(o Options) (*Provider, error) {
 	if host, port, err := net.SplitHostPort(o.Server); err != nil || host == "" || port == "" {
 		return nil, fmt.Errorf("rfc2136: server %q: expected host:port", o.Server)
 	}
-	p := &Provider{opt: o, key: dns.CanonicalName(o.KeyName), limit: maxMessage, now: time.Now}
+	p := &Provider{opt: o, key: dns.CanonicalName(o.KeyName), limit: o.MaxMessage, now: time.Now}
+	if p.limit <= 0 || p.limit > maxMessage {
+		p.limit = maxMessage
+	}
 	if !rr.ValidName(rr.Name(o.KeyName)) {
 		return nil, fmt.Errorf("rfc2136: key_name %q: expected the name of the TSIG key", o.KeyName)
 	}
