@@ -28,7 +28,7 @@ import (
 )
 
 func TestSandboxServers(t *testing.T) {
-	cannot := contract.Run(t, sandbox{}, "http", "tcp", "redis", "kafka", "elasticsearch", "flink", "kafka-connect")
+	cannot := contract.Run(t, sandbox{}, "http", "tcp", "mysql", "redis", "kafka", "elasticsearch", "flink", "kafka-connect")
 	// pinned, so that a case cannot fall out of the suite unseen
 	want := []string{}
 	if !slices.Equal(cannot, want) && len(cannot)+len(want) > 0 {
@@ -89,6 +89,8 @@ func (sandbox) Start(t *testing.T, kind string, role probes.Role) (contract.Comp
 		err = c.behind(t, s.URL)
 	case "kafka":
 		err = c.kafka(t)
+	case "mysql":
+		err = c.mysql(t, role)
 	case "redis":
 		err = c.redis(t, role)
 	case "elasticsearch":

@@ -1,0 +1,93 @@
+package contract_test
+
+import (
+	"database/sql"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/dutyops/dutyops/backend/sandbox/link"
+	"github.com/dutyops/dutyops/backend/sandbox/mysqld"
+	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/contract"
+)
+
+// mysqlServer starts a server and returns an administrator's connection to it.
+func mysqlServer(t *testing.T, id uint32, readOnly bool, pw string) (*mysqld.Server, *sql.DB, error) {
+	t.Helper()
+	s, err := mysqld.Start(mysqld.Options{ServerID: id, Domain: id, ReadOnly: readOnly, Users: map[string]mysqld.Account{
+		"duty": {Password: pw, ReadOnly: true}, "admin": {Password: pw, ReadOnlyAdmin: true},
+	}})
+	if err != nil {
+		return nil, nil, err
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	cfg := mysql.NewConfig()
+	cfg.Net, cfg.Addr, cfg.User, cfg.Passwd = "tcp", s.Addr(), "admin", pw
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	db := sql.OpenDB(connector)
+	t.Cleanup(func() { _ = db.Close() })
+	return s, db, nil
+}
+
+// mysql makes a server, as a replica one that follows a source of its own.
+func (c *component) mysql(t *testing.T, role probes.Role) error {
+	pw := secret()
+	s, db, err := mysqlServer(t, 2, role == probes.RoleReplica, pw)
+	if err != nil {
+		return err
+	}
+	c.target.User, c.target.Password = "duty", func() (string, error) { return pw, nil }
+	exec := func(db *sql.DB, queries ...string) error {
+		for _, q := range queries {
+			if _, err := db.ExecContext(t.Context(), q); err != nil {
+				return fmt.Errorf("%s: %w", q, err)
+			}
+		}
+		return nil
+	}
+	c.own[contract.ReadOnly] = func(on bool) error {
+		return exec(db, map[bool]string{true: "SET GLOBAL read_only=1", false: "SET GLOBAL read_only=0"}[on])
+	}
+	if role == probes.RoleReplica {
+		src, sdb, err := mysqlServer(t, 1, false, pw)
+		if err != nil {
+			return err
+		}
+		source, err := link.New(src.Addr())
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = source.Close() })
+		host, port, _ := net.SplitHostPort(source.Addr())
+		if err := exec(sdb, "CREATE DATABASE IF NOT EXISTS ops", "CREATE TABLE ops.t (id INT PRIMARY KEY)", "INSERT INTO ops.t VALUES (1)"); err != nil {
+			return err
+		}
+		if err := exec(db, fmt.Sprintf("CHANGE MASTER TO MASTER_HOST='%s', MASTER_PORT=%s, MASTER_USER='admin', MASTER_PASSWORD='%s', "+
+			"MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1", host, port, pw), "START REPLICA"); err != nil {
+			return err
+		}
+		c.own[contract.SourceGone] = func(on bool) error {
+			source.Set(map[bool]link.Mode{true: link.Down, false: link.Pass}[on])
+			return nil
+		}
+		c.own[contract.ReplicaStopped] = func(on bool) error {
+			return exec(db, map[bool]string{true: "STOP REPLICA", false: "START REPLICA"}[on])
+		}
+		c.own[contract.Lagging] = func(on bool) error {
+			if !on {
+				s.SetLag(0)
+				return nil
+			}
+			s.SetLag(time.Minute)
+			return exec(sdb, "INSERT INTO ops.t VALUES (2)")
+		}
+	}
+	return c.behind(t, "tcp://"+s.Addr())
+}
