@@ -28,7 +28,7 @@ import (
 )
 
 func TestSandboxServers(t *testing.T) {
-	cannot := contract.Run(t, sandbox{}, "http", "tcp", "mysql", "redis", "kafka", "elasticsearch", "flink", "kafka-connect")
+	cannot := contract.Run(t, sandbox{}, "http", "tcp", "mysql", "redis", "rabbitmq", "kafka", "elasticsearch", "flink", "kafka-connect")
 	// pinned, so that a case cannot fall out of the suite unseen
 	want := []string{}
 	if !slices.Equal(cannot, want) && len(cannot)+len(want) > 0 {
@@ -49,6 +49,7 @@ type sandbox struct{}
 type component struct {
 	target probes.Target
 	line   *link.Link
+	more   []*link.Link // further ways in, broken alike
 	own    map[contract.Fault]func(broken bool) error
 }
 
@@ -61,7 +62,7 @@ var lines = map[contract.Fault]link.Mode{
 
 func (c *component) Break(f contract.Fault) error {
 	if m, ok := lines[f]; ok {
-		c.line.Set(m)
+		c.set(m)
 		return nil
 	}
 	if fn, ok := c.own[f]; ok {
@@ -72,10 +73,17 @@ func (c *component) Break(f contract.Fault) error {
 
 func (c *component) Heal(f contract.Fault) error {
 	if _, ok := lines[f]; ok {
-		c.line.Set(link.Pass)
+		c.set(link.Pass)
 		return nil
 	}
 	return c.own[f](false)
+}
+
+func (c *component) set(m link.Mode) {
+	c.line.Set(m)
+	for _, l := range c.more {
+		l.Set(m)
+	}
 }
 
 func (sandbox) Start(t *testing.T, kind string, role probes.Role) (contract.Component, error) {
@@ -91,6 +99,8 @@ func (sandbox) Start(t *testing.T, kind string, role probes.Role) (contract.Comp
 		err = c.kafka(t)
 	case "mysql":
 		err = c.mysql(t, role)
+	case "rabbitmq":
+		err = c.rabbit(t)
 	case "redis":
 		err = c.redis(t, role)
 	case "elasticsearch":
