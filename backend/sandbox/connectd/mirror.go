@@ -116,7 +116,7 @@ func (c *connector) partitions(ctx context.Context, t *task, cl *kgo.Client, top
 		parts := map[string]int32{}
 		for _, name := range topics {
 			if d := found[name]; err == nil && d.Err == nil && len(d.Partitions) > 0 {
-				parts[name] = int32(len(d.Partitions)) //nolint:gosec // a partition count
+				parts[name] = int32(len(d.Partitions))
 			} else if err == nil {
 				err = fmt.Errorf("topic %s: %w", name, orMissing(d.Err))
 			}
@@ -184,8 +184,10 @@ func (c *connector) pump(ctx context.Context, t *task, source, target *kgo.Clien
 	for {
 		if len(held) == 0 {
 			fetches := source.PollRecords(ctx, pageLimit)
-			if ctx.Err() != nil {
+			select {
+			case <-ctx.Done():
 				return nil
+			default:
 			}
 			fetches.EachError(func(_ string, _ int32, err error) { t.want(&t.source, err) })
 			held = fetches.Records()

@@ -53,8 +53,8 @@ type flight struct {
 
 func newGenerator(feed string, seed uint64, kinds []string, now time.Time) *generator {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(feed))                  // never fails
-	rnd := rand.New(rand.NewPCG(seed, h.Sum64())) //nolint:gosec // invented data, not secrets
+	_, _ = h.Write([]byte(feed)) // never fails
+	rnd := rand.New(rand.NewPCG(seed, h.Sum64()))
 	day := now.UTC().Truncate(24 * time.Hour)
 	g := &generator{feed: feed, kinds: append([]string(nil), kinds...), rnd: rnd}
 	for i := range flights {

@@ -100,7 +100,7 @@ func (s *Server) readSavepoint(path string) (map[string]int64, error) {
 	if filepath.Base(file) != metadata {
 		file = filepath.Join(file, metadata)
 	}
-	b, err := os.ReadFile(file) //nolint:gosec // inside the savepoint folder
+	b, err := os.ReadFile(file)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("java.io.FileNotFoundException: Cannot find checkpoint or savepoint file/directory '%s' on file system 'file'", path)

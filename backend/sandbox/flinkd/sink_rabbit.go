@@ -113,15 +113,30 @@ func (s *RabbitSink) connect(ctx context.Context) error {
 		return fmt.Errorf("connect: %w", err)
 	}
 	s.conn = conn
-	if s.ch, err = conn.Channel(); err != nil {
+	if err := s.open(); err != nil {
+		return err
+	}
+	_, err = s.ch.QueueDeclarePassive(s.o.Queue, true, false, false, false, nil)
+	var refused *amqp.Error
+	if errors.As(err, &refused) && refused.Code == amqp.NotFound { // which has closed the channel
+		if err := s.open(); err != nil {
+			return err
+		}
+		_, err = s.ch.QueueDeclare(s.o.Queue, true, false, false, false, amqp.Table{"x-max-length": int64(s.o.MaxLength)})
+	}
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", s.o.Queue, err)
+	}
+	return nil
+}
+
+// open makes a channel in confirm mode.
+func (s *RabbitSink) open() (err error) {
+	if s.ch, err = s.conn.Channel(); err != nil {
 		return fmt.Errorf("channel: %w", err)
 	}
 	if err = s.ch.Confirm(false); err != nil {
 		return fmt.Errorf("confirm mode: %w", err)
-	}
-	_, err = s.ch.QueueDeclare(s.o.Queue, true, false, false, false, amqp.Table{"x-max-length": int32(min(s.o.MaxLength, 1<<30))}) //nolint:gosec // bounded
-	if err != nil {
-		return fmt.Errorf("queue %s: %w", s.o.Queue, err)
 	}
 	return nil
 }

@@ -14,9 +14,8 @@ import (
 func (s *Server) clusterHealth(name string) (int, any, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	status, found, err := "green", []*index(nil), (*apiError)(nil)
-	found, err = s.find(name)
-	code := http.StatusOK
+	found, err := s.find(name)
+	status, code := "green", http.StatusOK
 	if err != nil { // the real one waits for the index to appear, then says this
 		status, code = "red", http.StatusRequestTimeout
 	}
@@ -80,8 +79,10 @@ func (s *Server) createIndex(r *http.Request, name string) (int, any, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ix := s.indices[name]; ix != nil {
-		return 0, nil, &apiError{status: http.StatusBadRequest, kind: "resource_already_exists_exception", index: name,
-			reason: fmt.Sprintf("index [%s/%s] already exists", name, ix.uuid)}
+		return 0, nil, &apiError{
+			status: http.StatusBadRequest, kind: "resource_already_exists_exception", index: name,
+			reason: fmt.Sprintf("index [%s/%s] already exists", name, ix.uuid),
+		}
 	}
 	if err := checkName(name); err != nil {
 		return 0, nil, err

@@ -114,7 +114,7 @@ func (n node) fillIndex(t *testing.T, index string, count int) {
 			i, i%5, i%2 == 0, began.Add(time.Duration(i)*time.Second).Format(time.RFC3339), i%7)
 	}
 	d := n.want(t, 200, "POST", "/"+index+"/_bulk", b.String())
-	if d["errors"] != false || len(d.at("items").([]any)) != count {
+	if failed, ok := d["errors"].(bool); !ok || failed || len(d.at("items").([]any)) != count {
 		t.Fatalf("bulk: %v", d)
 	}
 }

@@ -37,6 +37,7 @@ type (
 func (matchAll) match(*index, *doc) bool       { return true }
 func (q matchIDs) match(_ *index, d *doc) bool { return q[d.id] }
 func (q exists) match(ix *index, d *doc) bool  { return ix.column(q.field).vals[d].kind != kindNone }
+
 func (q prefix) match(ix *index, d *doc) bool {
 	return strings.HasPrefix(ix.column(q.field).vals[d].s, q.text)
 }

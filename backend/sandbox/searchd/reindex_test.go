@@ -64,7 +64,8 @@ func TestReindexTask(t *testing.T) {
 	id, _ := d["task"].(string)
 	eventually(t, "the task completes", func() bool {
 		d = b.want(t, 200, "GET", "/_tasks/"+id, "")
-		return d["completed"] == true
+		done, _ := d["completed"].(bool)
+		return done
 	})
 	same(t, "created", d.at("response", "created"), 500)
 	same(t, "status", d.at("task", "status", "batches"), 2)
@@ -75,7 +76,8 @@ func TestReindexTask(t *testing.T) {
 	id, _ = d["task"].(string)
 	eventually(t, "the failed task completes", func() bool {
 		d = b.want(t, 200, "GET", "/_tasks/"+id, "")
-		return d["completed"] == true
+		done, _ := d["completed"].(bool)
+		return done
 	})
 	same(t, "error", d.at("error", "type"), "index_not_found_exception")
 }

@@ -164,8 +164,10 @@ func (ix *index) sortable(sorts []order) error {
 	for _, o := range sorts {
 		_, mapped := lookup(props, strings.TrimSuffix(o.field, ".keyword"))
 		if !o.unmapped && !mapped && !strings.HasPrefix(o.field, "_") && len(ix.column(o.field).entries) == 0 {
-			return &apiError{status: http.StatusBadRequest, kind: "search_phase_execution_exception", index: ix.name,
-				reason: "No mapping found for [" + o.field + "] in order to sort on"}
+			return &apiError{
+				status: http.StatusBadRequest, kind: "search_phase_execution_exception", index: ix.name,
+				reason: "No mapping found for [" + o.field + "] in order to sort on",
+			}
 		}
 	}
 	return nil
@@ -269,7 +271,7 @@ func hitList(hits []hit, total int, sorts []order, b searchBody) object {
 	list := make([]object, 0, len(hits))
 	for _, h := range hits {
 		o := object{"_index": h.ix.name, "_id": h.d.id, "_score": 1.0}
-		if b.Source != false {
+		if !says(b.Source, false) {
 			o["_source"] = h.d.source
 		}
 		if b.WithSeq {
@@ -289,13 +291,19 @@ func hitList(hits []hit, total int, sorts []order, b searchBody) object {
 	}
 	out := object{"max_score": nil, "hits": list}
 	switch {
-	case b.Track == false:
-	case b.Track != true && total > window:
+	case says(b.Track, false):
+	case !says(b.Track, true) && total > window:
 		out["total"] = object{"value": window, "relation": "gte"}
 	default:
 		out["total"] = object{"value": total, "relation": "eq"}
 	}
 	return out
+}
+
+// says reports whether a JSON value is the given truth value, not merely a list or absent.
+func says(v any, want bool) bool {
+	b, ok := v.(bool)
+	return ok && b == want
 }
 
 // parseSort reads a sort in any of its forms; param is the query string's.

@@ -65,8 +65,10 @@ func (ix *index) status() string {
 // blocked is the error a write meets, or nil.
 func (ix *index) blocked(nodeReadOnly bool) *apiError {
 	says := func(status int, text string) *apiError {
-		return &apiError{status: status, kind: "cluster_block_exception", index: ix.name,
-			reason: fmt.Sprintf("index [%s] blocked by: [%s];", ix.name, text)}
+		return &apiError{
+			status: status, kind: "cluster_block_exception", index: ix.name,
+			reason: fmt.Sprintf("index [%s] blocked by: [%s];", ix.name, text),
+		}
 	}
 	switch {
 	case ix.settings["index.blocks.write"] == "true":
@@ -96,8 +98,10 @@ func (ix *index) check(id string, o write) (int64, *apiError) {
 		current = old.version
 	}
 	conflict := func(format string, args ...any) *apiError {
-		return &apiError{status: http.StatusConflict, kind: "version_conflict_engine_exception", index: ix.name,
-			reason: fmt.Sprintf("[%s]: version conflict, ", id) + fmt.Sprintf(format, args...)}
+		return &apiError{
+			status: http.StatusConflict, kind: "version_conflict_engine_exception", index: ix.name,
+			reason: fmt.Sprintf("[%s]: version conflict, ", id) + fmt.Sprintf(format, args...),
+		}
 	}
 	if o.create && old != nil {
 		return 0, conflict("document already exists (current version [%d])", old.version)
@@ -217,8 +221,10 @@ func (s *Server) ensure(name string) (*index, *apiError) {
 func checkName(name string) *apiError {
 	if name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, ` "*\<|,>/?#:`) ||
 		strings.ContainsAny(name[:1], "-_+") || name == "." || name == ".." {
-		return &apiError{status: http.StatusBadRequest, kind: "invalid_index_name_exception", index: name,
-			reason: fmt.Sprintf("Invalid index name [%s], must be lowercase and without special characters", name)}
+		return &apiError{
+			status: http.StatusBadRequest, kind: "invalid_index_name_exception", index: name,
+			reason: fmt.Sprintf("Invalid index name [%s], must be lowercase and without special characters", name),
+		}
 	}
 	return nil
 }
@@ -236,8 +242,10 @@ func (s *Server) find(expr string) ([]*index, *apiError) {
 			continue
 		}
 		if !strings.Contains(part, "*") {
-			return nil, &apiError{status: http.StatusNotFound, kind: "index_not_found_exception", index: part,
-				reason: fmt.Sprintf("no such index [%s]", part)}
+			return nil, &apiError{
+				status: http.StatusNotFound, kind: "index_not_found_exception", index: part,
+				reason: fmt.Sprintf("no such index [%s]", part),
+			}
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.indices)) {
 			if ok, err := path.Match(part, name); err == nil && ok {
