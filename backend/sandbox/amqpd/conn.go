@@ -77,10 +77,9 @@ func (c *conn) serve() {
 	late.Stop()
 }
 
-// write sends what the outbox holds, and heartbeats when it has been empty.
+// write sends what the outbox holds, and heartbeats.
 func (c *conn) write() {
 	var ticks <-chan time.Time
-	var idle bool
 	for {
 		select {
 		case <-c.dead:
@@ -91,14 +90,10 @@ func (c *conn) write() {
 			ticks = t.C
 			continue
 		case <-ticks:
-			if idle {
-				c.out.add(func(b []byte) []byte { return append(b, frameHeartbeat, 0, 0, 0, 0, 0, 0, frameEnd) })
-			}
-			idle = true
+			c.out.add(func(b []byte) []byte { return append(b, frameHeartbeat, 0, 0, 0, 0, 0, 0, frameEnd) })
 			continue
 		case <-c.out.wake:
 		}
-		idle = false
 		b, last := c.out.take()
 		if len(b) > 0 {
 			_ = c.nc.SetWriteDeadline(time.Now().Add(writeTime))
