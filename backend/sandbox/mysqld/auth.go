@@ -1,0 +1,139 @@
+package mysqld
+
+import (
+	"crypto/rand"
+	"crypto/sha1" //nolint:gosec // mysql_native_password is made of it
+	"crypto/subtle"
+	"encoding/binary"
+	"net"
+)
+
+const nativePlugin = "mysql_native_password"
+
+// Account is one user of a server. Every account may read.
+type Account struct {
+	Password string
+	// ReadOnlyAdmin: may write although the server is read-only, and may do
+	// everything that administers the server.
+	ReadOnlyAdmin bool
+	// ReadOnly: may only read and look at the state (SELECT, BINLOG MONITOR, REPLICA
+	// MONITOR).
+	ReadOnly bool
+}
+
+// scramble is the proof of a password for a challenge.
+func scramble(password string, challenge []byte) []byte {
+	if password == "" {
+		return nil
+	}
+	one := sha1.Sum([]byte(password)) //nolint:gosec // the protocol's
+	two := sha1.Sum(one[:])           //nolint:gosec // the protocol's
+	h := sha1.New()                   //nolint:gosec // the protocol's
+	h.Write(challenge)
+	h.Write(two[:])
+	out := h.Sum(nil)
+	for i := range out {
+		out[i] ^= one[i]
+	}
+	return out
+}
+
+// newChallenge makes 20 bytes without zeros.
+func newChallenge() []byte {
+	c := make([]byte, 20)
+	_, _ = rand.Read(c) // never fails
+	for i := range c {
+		c[i] = c[i]%94 + 33
+	}
+	return c
+}
+
+// handshake greets the client and checks who it is.
+func (ss *session) handshake() error {
+	challenge := newChallenge()
+	b := []byte{10}
+	b = append(b, "5.5.5-"+Version...)
+	b = append(b, 0)
+	b = binary.LittleEndian.AppendUint32(b, ss.id)
+	b = append(b, challenge[:8]...)
+	b = append(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, serverCaps&0xffff)
+	b = append(b, 45) // utf8mb4_general_ci
+	b = binary.LittleEndian.AppendUint16(b, statusAutocommit)
+	b = binary.LittleEndian.AppendUint16(b, serverCaps>>16)
+	b = append(b, 21)
+	b = append(b, make([]byte, 10)...)
+	b = append(b, challenge[8:]...)
+	b = append(b, 0)
+	b = append(b, nativePlugin...)
+	b = append(b, 0)
+	if err := ss.sendNow(b); err != nil {
+		return err
+	}
+	p, err := ss.wire.read()
+	if err != nil {
+		return err
+	}
+	r := &parser{b: p}
+	ss.caps = uint32(r.num(4)) //nolint:gosec // four bytes
+	r.take(4 + 1 + 23)
+	if r.bad || ss.caps&capProtocol41 == 0 {
+		return errorf(1043, "08S01", "Bad handshake")
+	}
+	user := r.nul()
+	var proof []byte
+	if ss.caps&capPluginAuthLen != 0 {
+		proof = []byte(r.lenStr())
+	} else {
+		proof = r.take(int(r.num(1))) //nolint:gosec // one byte
+	}
+	db, plugin := "", nativePlugin
+	if ss.caps&capConnectWithDB != 0 {
+		db = r.nul()
+	}
+	if ss.caps&capPluginAuth != 0 {
+		plugin = r.nul()
+	}
+	if plugin != nativePlugin {
+		if proof, err = ss.switchAuth(challenge); err != nil {
+			return err
+		}
+	}
+	return ss.login(user, db, proof, challenge)
+}
+
+// switchAuth asks the client to prove itself by mysql_native_password.
+func (ss *session) switchAuth(challenge []byte) ([]byte, error) {
+	b := append([]byte{0xfe}, nativePlugin...)
+	b = append(b, 0)
+	b = append(b, challenge...)
+	if err := ss.sendNow(append(b, 0)); err != nil {
+		return nil, err
+	}
+	return ss.wire.read()
+}
+
+// login checks the proof and enters the database asked for.
+func (ss *session) login(user, db string, proof, challenge []byte) error {
+	acc, ok := ss.srv.opt.Users[user]
+	if !ok || subtle.ConstantTimeCompare(scramble(acc.Password, challenge), proof) != 1 {
+		using := "YES"
+		if len(proof) == 0 {
+			using = "NO"
+		}
+		return errorf(1045, "28000", "Access denied for user '%s'@'%s' (using password: %s)", user, ss.host(), using)
+	}
+	ss.user, ss.account = user, acc
+	if db != "" {
+		return ss.use(db)
+	}
+	return nil
+}
+
+func (ss *session) host() string {
+	h, _, err := net.SplitHostPort(ss.wire.conn.RemoteAddr().String())
+	if err != nil {
+		return "localhost"
+	}
+	return h
+}
