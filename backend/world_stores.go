@@ -109,7 +109,17 @@ func (e *Engine) catchUp(ctx context.Context, _ *runbook.Scene, s failoverplan.S
 		return runbook.Result{}, err
 	}
 	return e.withStore(s, func(st replication.Store) (runbook.Result, error) {
-		return poll(wait, func() (bool, string, error) { return st.CaughtUp(wait, source) })
+		return poll(wait, func() (bool, string, error) {
+			ok, ev, err := st.CaughtUp(wait, source)
+			if err != nil || ok || ep.Kind != failoverplan.Elasticsearch {
+				return ok, ev, err
+			}
+			// Elasticsearch follows by timed copies: the last one is made here (mission A6).
+			if _, err := st.Follow(wait, source); err != nil {
+				return false, ev, err
+			}
+			return st.CaughtUp(wait, source)
+		})
 	})
 }
 

@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // Set by the release build.
@@ -26,6 +28,7 @@ func main() {
 
 // run is main without the process: arguments and streams in, exit code out.
 func run(args []string, in io.Reader, out, errw io.Writer) int {
+	redis.SetLogger(mute{}) // what its pool has to say is in the probes' transcripts
 	a := &app{in: in, out: out, err: errw, getenv: os.Getenv}
 	ctx, stop := a.signals(context.Background())
 	defer stop()
@@ -68,3 +71,8 @@ func (a *app) signals(parent context.Context) (context.Context, func()) {
 	}()
 	return ctx, func() { close(done); signal.Stop(ch); cancel() }
 }
+
+// mute drops what a library would print on its own.
+type mute struct{}
+
+func (mute) Printf(context.Context, string, ...any) {}

@@ -174,20 +174,33 @@ func (a *app) activeFaults(ctx context.Context, s *sandbox.Client) error {
 
 func (a *app) faultsCmd(dir *string) *cobra.Command {
 	return &cobra.Command{Use: "faults", Short: "Kinds of faults and what takes them", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			kinds := sandbox.DefaultKinds()
-			if *dir != "" {
-				s, err := a.openSandbox(*dir)
-				if err != nil {
-					return err
-				}
-				kinds = s.Kinds()
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			kinds, err := a.kinds(cmd.Context(), *dir)
+			if err != nil {
+				return err
 			}
 			if a.json() {
 				return a.printJSON(map[string]any{"faults": kinds})
 			}
 			return printKinds(a.out, kinds)
 		}}
+}
+
+// kinds asks the running sandbox; without one it starts one for the question, so that
+// the list is what really takes faults.
+func (a *app) kinds(ctx context.Context, dir string) ([]sandbox.FaultKind, error) {
+	if dir != "" {
+		s, err := a.openSandbox(dir)
+		if err != nil {
+			return nil, err
+		}
+		return s.Kinds(), nil
+	}
+	s, err := sandbox.Start(ctx, sandbox.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("start a sandbox to ask it: %w", err)
+	}
+	return s.Kinds(), s.Close()
 }
 
 func printKinds(out io.Writer, kinds []sandbox.FaultKind) error {

@@ -152,7 +152,7 @@ func (w *world) must(code int, v any, args ...string) {
 	w.t.Helper()
 	got, out, errs := w.run(append(args, "-o", "json")...)
 	if got != code && code >= 0 {
-		w.t.Fatalf("dutyops %s: exit %d, want %d\n%s\n%s", strings.Join(args, " "), got, code, out, errs)
+		w.t.Fatalf("dutyops %s: exit %d, want %d\n%s", strings.Join(args, " "), got, code, errs)
 	}
 	if v == nil {
 		return
@@ -317,7 +317,7 @@ func (w *world) home() runDoc {
 			return json.Unmarshal(out, &r) == nil, string(out)
 		}
 		if code != 4 {
-			w.t.Fatalf("failback: exit %d\n%s\n%s", code, out, errs)
+			w.t.Fatalf("failback: exit %d\n%s", code, errs)
 		}
 		return false, errs
 	})

@@ -49,12 +49,12 @@ type Server struct {
 	replicas int
 	source   *source // nil while a primary
 
-	wmu    sync.Mutex // one write at a time: log order is execution order
-	log    []entry
+	wmu sync.Mutex // one write at a time: log order is execution order
+	log []entry
 	// logStart is the offset before the first entry kept, offset that of the newest.
 	logStart, offset int64
-	replid string
-	grew   chan struct{} // closed when the log grows
+	replid           string
+	grew             chan struct{} // closed when the log grows
 
 	token   string
 	self    *redis.Client
