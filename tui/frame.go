@@ -102,9 +102,9 @@ func (a *app) banners() []string {
 	}
 	t, th := a.tr, a.th
 	var out []string
-	if s, ok := a.top().(*runScreen); ok && st.Run != nil && s.runID == st.Run.ID {
+	if r := st.Run; r != nil && a.shows(r.ID) {
 		// the page itself is about the run
-	} else if r := st.Run; r != nil {
+	} else if r != nil {
 		text := " " + th.Glyphs.Running + " " + t.T("%s %s in progress", a.kindWord(r.Kind), r.ID) + "  " + a.phaseWord(r.Phase)
 		if r.Step != "" {
 			text += ": " + kit.Clean(r.Step)
@@ -114,7 +114,7 @@ func (a *app) banners() []string {
 		}
 		hint := th.Key.Render("w") + th.Dim.Render(" "+t.T("watch")+" ")
 		out = append(out, kit.Spread(th.Accent.Bold(true).Render(text), hint, a.w))
-	} else if r, ok := a.unfinished(); ok {
+	} else if r, ok := a.unfinished(); ok && !a.shows(r.ID) {
 		text := " " + th.Glyphs.Degraded + " " + t.T("run %s (%s to %s) is %s and waits for a person", r.ID, a.kindWord(r.Kind), r.To, a.runStateWord(r.State))
 		out = append(out, kit.Spread(th.Warn.Render(text), th.Key.Render("a")+th.Dim.Render(" "+t.T("journal")+" "), a.w))
 	}
@@ -123,6 +123,12 @@ func (a *app) banners() []string {
 		out = append(out, th.Warn.Render(kit.Cut(text, a.w)))
 	}
 	return out[:min(len(out), 3)]
+}
+
+// shows says that the page is about the run, so that no banner need be.
+func (a *app) shows(id string) bool {
+	s, ok := a.top().(*runScreen)
+	return ok && s.runID == id
 }
 
 // unfinished is the newest run that somebody must decide about.

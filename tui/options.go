@@ -110,6 +110,13 @@ func Run(ctx context.Context, face backend.Face, o Options) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if f, ok := o.Input.(*os.File); ok {
+		restore, err := noHardTabs(f.Fd())
+		if err != nil {
+			return fmt.Errorf("terminal face: %w; `dutyops --plain` works without screen control", err)
+		}
+		defer restore()
+	}
 	_, err := tea.NewProgram(newApp(ctx, face, o), programOptions(ctx, o)...).Run()
 	switch {
 	case err == nil, errors.Is(err, tea.ErrInterrupted):

@@ -37,8 +37,8 @@ func (s *runScreen) view(a *app, w, h int) []string {
 		tail = s.evidence(a, w)
 	}
 	clock := s.clock(a, w)
-	if len(clock) > 4 && rest < 18 {
-		clock = clock[:4]
+	if rest < 22 {
+		clock = s.shortClock(a, w)
 	}
 	stepsH := max(rest-len(clock)-min(len(tail), max(rest/3, 2)), 4)
 	out = append(out, clock...)
@@ -167,27 +167,46 @@ func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected bool) s
 	return l.Draw(w, nil)
 }
 
-// clock is the recovery time, split by phase, and what users get.
-func (s *runScreen) clock(a *app, w int) []string {
-	th, t, r := a.th, a.tr, s.run
-	parts := []struct {
-		name string
-		ms   int64
-	}{{"detect", r.RTO.DetectMS}, {"decide", r.RTO.DecideMS}, {"fence", r.RTO.FenceMS}, {"switch", r.RTO.SwitchMS}, {"propagate", r.RTO.PropagateMS}, {"verify", r.RTO.VerifyMS}}
-	total := r.RTO.TotalMS
-	var sum, top int64
+// phaseTime is one phase's part of the recovery time.
+type phaseTime struct {
+	name string
+	ms   int64
+}
+
+// times splits the recovery time by phase; the total of a live run goes on counting.
+func (s *runScreen) times(a *app) (parts []phaseTime, total, top int64) {
+	r := s.run
+	parts = []phaseTime{{"detect", r.RTO.DetectMS}, {"decide", r.RTO.DecideMS}, {"fence", r.RTO.FenceMS}, {"switch", r.RTO.SwitchMS}, {"propagate", r.RTO.PropagateMS}, {"verify", r.RTO.VerifyMS}}
+	total = r.RTO.TotalMS
+	var sum int64
 	for _, p := range parts {
 		sum += p.ms
+		top = max(top, p.ms)
 	}
 	if total == 0 && s.live() {
 		total = r.RTO.DetectMS + r.RTO.DecideMS + max(a.now.Sub(r.Started), 0).Truncate(time.Second).Milliseconds()
 	}
-	total = max(total, sum)
+	return parts, max(total, sum), top
+}
+
+// shortClock is the clock in three lines, for low screens.
+func (s *runScreen) shortClock(a *app, w int) []string {
+	th, t := a.th, a.tr
+	parts, total, _ := s.times(a)
+	line := " " + th.Strong.Render(kit.Millis(total))
 	for _, p := range parts {
-		top = max(top, p.ms)
+		if p.ms > 0 {
+			line += th.Dim.Render("  " + a.phaseWord(p.name) + " " + kit.Millis(p.ms))
+		}
 	}
-	label := t.T("Recovery clock")
-	out := []string{a.section(label, w), " " + th.Strong.Render(kit.Millis(total)) + th.Dim.Render("  "+t.T("from the first bad probe to users served"))}
+	return append([]string{a.section(t.T("Recovery clock"), w), kit.Cut(line, w)}, a.usersLine(w)...)
+}
+
+// clock is the recovery time, split by phase, and what users get.
+func (s *runScreen) clock(a *app, w int) []string {
+	th, t := a.th, a.tr
+	parts, total, top := s.times(a)
+	out := []string{a.section(t.T("Recovery clock"), w), " " + th.Strong.Render(kit.Millis(total)) + th.Dim.Render("  "+t.T("from the first bad probe to users served"))}
 	out = append(out, a.usersLine(w)...)
 	barW := min(max(w-32, 6), 30)
 	for _, p := range parts {

@@ -34,7 +34,7 @@ func Fuzzy(pattern, text string) (score int, ok bool) {
 		return 0, false
 	}
 	if strings.Contains(string(t), string(p)) {
-		score += 10
+		score += 4
 	}
 	return score*8 - len(t)/4, true
 }

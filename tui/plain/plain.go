@@ -37,8 +37,8 @@ type session struct {
 	lines <-chan string
 	opt   Options
 	tr    i18n.Printer
-	seen  time.Time // newest event announced
-	state string    // last announced verdict
+	seen  backend.Event // newest event announced
+	state string        // last announced verdict
 }
 
 // Run shows the menus until the person quits, input ends (both nil), or ctx is done
@@ -55,7 +55,8 @@ func Run(ctx context.Context, face backend.Face, in io.Reader, out io.Writer, o 
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s := &session{face: face, out: out, lines: readLines(ctx, in), opt: o, tr: i18n.New(o.Language), seen: o.Now()}
+	s := &session{face: face, out: out, lines: readLines(ctx, in), opt: o, tr: i18n.New(o.Language)}
+	s.unseen()
 	s.say("dutyops. %s.", s.environment())
 	s.status()
 	for {
@@ -122,12 +123,8 @@ func (s *session) ask(ctx context.Context, prompt string) (string, error) {
 // announce prints what has happened since the last look; false when nothing has.
 func (s *session) announce() bool {
 	said := false
-	for _, e := range s.face.Events(50) {
-		if !e.At.After(s.seen) {
-			continue
-		}
-		s.seen = e.At
-		if !said {
+	for i, e := range s.unseen() {
+		if i == 0 {
 			s.print("")
 		}
 		said = true
@@ -145,6 +142,22 @@ func (s *session) announce() bool {
 		s.state = v
 	}
 	return said
+}
+
+// unseen returns the events since the last call, and remembers the newest.
+func (s *session) unseen() []backend.Event {
+	ev := s.face.Events(100)
+	if len(ev) == 0 {
+		return nil
+	}
+	from := 0
+	for i, e := range ev {
+		if e == s.seen {
+			from = i + 1
+		}
+	}
+	s.seen = ev[len(ev)-1]
+	return ev[from:]
 }
 
 func (s *session) word(context, v string) string {
