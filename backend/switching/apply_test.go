@@ -117,6 +117,26 @@ func TestForeignValueStopsTheZone(t *testing.T) {
 	}
 }
 
+// The authoritative servers may lag: what the provider has proven stands above them.
+func TestReportWithLaggingAuthorities(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.api.Plan = "free"
+	_, zc := r.site("cloudflare", 105)
+	r.ns1.Freeze()
+	r.ns2.Freeze()
+	r.api.Break(&dnstest.Fault{Kind: dnstest.Forbidden, First: 4}) // zone, list, batch, batch
+	out, err := r.s.Apply(t.Context(), zc)
+	if !isPartial(err) || !reflect.DeepEqual(out.Results, r.truth(zc)) || count(out.Results, SetNew) != 200 {
+		t.Errorf("%d new of 200: %v", count(out.Results, SetNew), err)
+	}
+	r.api.Break(nil)
+	r.zone.Set("h0104."+zoneName, "A", 60, "203.0.113.99")
+	out, err = r.s.Apply(t.Context(), zc)
+	if !errors.Is(err, dnsproviders.ErrConflict) || out.Standing("h0104."+zoneName, "A") != SetOther || !reflect.DeepEqual(out.Results, r.truth(zc)) {
+		t.Errorf("%v: %v", out.Standing("h0104."+zoneName, "A"), err)
+	}
+}
+
 // After any single fault every set is old or new, the report says which, and the same
 // change can be finished and taken back exactly.
 func TestAfterAnySingleFaultEverySetIsOldOrNew(t *testing.T) {

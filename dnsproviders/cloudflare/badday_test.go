@@ -1,8 +1,10 @@
 package cloudflare
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -305,5 +307,60 @@ func TestForeignValueAfterALostAnswerIsUncertain(t *testing.T) {
 	wellFormed(t, r, err, dnsproviders.ErrUncertain)
 	if errors.Is(err, dnsproviders.ErrConflict) {
 		t.Errorf("%v claims that nothing was changed", err)
+	}
+}
+
+// loseAnswers carries writes out, then calls after and loses the answer.
+func (r *rig) loseAnswers(after func()) {
+	rt := http.DefaultTransport.(*http.Transport).Clone()
+	r.p.opt.HTTPClient = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := rt.RoundTrip(req)
+		if req.Method == http.MethodPost && err == nil {
+			_ = resp.Body.Close()
+			after()
+			return nil, errors.New("connection reset by peer")
+		}
+		return resp, err
+	})}
+}
+
+func TestLostAnswerIsSettledAlthoughTheCallerHasGone(t *testing.T) {
+	r := newRig(t, Options{})
+	changes := r.names(2, false)
+	ctx, cancel := context.WithCancel(t.Context())
+	r.loseAnswers(cancel)
+	if rc, err := r.p.Apply(ctx, zoneName, changes); err != nil || rc.Changed != 2 || r.standing(changes) != "new" {
+		t.Errorf("%+v, %v", rc, err)
+	}
+}
+
+func TestLostAnswerIsSettledAlthoughTheBudgetIsGone(t *testing.T) {
+	r := newRig(t, Options{Budget: 10 * time.Second})
+	changes := r.names(2, false)
+	r.loseAnswers(func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.skipped += time.Minute
+	})
+	if rc, err := r.p.Apply(t.Context(), zoneName, changes); err != nil || rc.Changed != 2 || r.standing(changes) != "new" {
+		t.Errorf("%+v, %v", rc, err)
+	}
+}
+
+func TestAnswerThatShowsSomethingElseIsNotBelieved(t *testing.T) {
+	r := newRig(t, Options{})
+	changes := r.names(2, false)
+	rt := http.DefaultTransport.(*http.Transport).Clone()
+	r.p.opt.HTTPClient = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		if req.Method != http.MethodPost {
+			return rt.RoundTrip(req)
+		}
+		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
+			Body: io.NopCloser(strings.NewReader(`{"success":true,"result":{"patches":[]}}`))}, nil
+	})}
+	_, err := r.p.Apply(t.Context(), zoneName, changes)
+	wellFormed(t, r, err, dnsproviders.ErrUncertain)
+	if s := r.standing(changes); s != "old" {
+		t.Error(s)
 	}
 }

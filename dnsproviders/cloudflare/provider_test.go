@@ -1,9 +1,12 @@
 package cloudflare
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -48,7 +51,7 @@ func TestReadGivesCanonicalSets(t *testing.T) {
 	}
 }
 
-func TestReadPagesAndNoticesAMissingRecord(t *testing.T) {
+func TestReadPages(t *testing.T) {
 	r := newRig(t, Options{})
 	r.names(25, false)
 	r.api.MaxPage = 10
@@ -61,6 +64,32 @@ func TestReadPagesAndNoticesAMissingRecord(t *testing.T) {
 	}
 	if (pageInfo{TotalCount: 3}).more(1, 2, 2) != true || (pageInfo{}).more(1, 0, 0) || (pageInfo{TotalPages: 2}).more(2, 1, 9) {
 		t.Error("paging rules")
+	}
+}
+
+func TestIncompleteListIsNoAnswer(t *testing.T) {
+	r := newRig(t, Options{})
+	changes := r.names(3, false)
+	rt := http.DefaultTransport.(*http.Transport).Clone()
+	r.p.opt.HTTPClient = &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+		resp, err := rt.RoundTrip(req)
+		if err != nil || !strings.HasSuffix(req.URL.Path, "/dns_records") {
+			return resp, err
+		}
+		b, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return nil, err
+		}
+		_ = resp.Body.Close()
+		b = bytes.Replace(b, []byte(`"total_count":3`), []byte(`"total_count":4`), 1)
+		resp.Body = io.NopCloser(bytes.NewReader(b))
+		return resp, nil
+	})}
+	if _, err := r.p.Read(t.Context(), zoneName, []string{"h0000." + zoneName}); !errors.Is(err, dnsproviders.ErrUnavailable) {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := r.p.Apply(t.Context(), zoneName, changes); !errors.Is(err, dnsproviders.ErrUnavailable) || r.standing(changes) != "old" {
+		t.Errorf("apply: %v", err)
 	}
 }
 
@@ -172,6 +201,15 @@ func TestTransitions(t *testing.T) {
 				t.Errorf("live %v, want %v", live, canon.After)
 			}
 		})
+	}
+}
+
+func TestTTLOfAProxiedRecordIsLeftAlone(t *testing.T) {
+	n := "www." + zoneName
+	m := index([]record{{ID: "a", Name: n, Type: "A", Content: oldV4, TTL: 1, Proxied: true}})
+	b := plan(m, change(n, "A", 30, []string{oldV4}, []string{newV4}))
+	if len(b.Patches) != 1 || b.Patches[0].TTL != 0 || b.Patches[0].Content != newV4 {
+		t.Errorf("%+v", b)
 	}
 }
 

@@ -57,7 +57,7 @@ func Value(typ, v string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		return httpsText(h), nil
+		return canonicalHTTPS(h)
 	}
 	return "", fmt.Errorf("record type %q is not one of %s", short(typ), strings.Join(types[:], ", "))
 }
@@ -108,9 +108,23 @@ func httpsText(h *dns.HTTPS) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d %s", h.Priority, strings.ToLower(dns.Fqdn(h.Target)))
 	for _, p := range params {
-		fmt.Fprintf(&b, " %s=%q", p.Key(), p.String())
+		b.WriteString(" " + p.Key().String() + `="` + p.String() + `"`) // escaped by String
 	}
 	return b.String()
+}
+
+// canonicalHTTPS returns the text of h if that text stands for h and nothing else:
+// exotic escapes that do not survive are refused.
+func canonicalHTTPS(h *dns.HTTPS) (string, error) {
+	s := httpsText(h)
+	if t := Name(h.Target); h.Target != "." && !validName(t) {
+		return "", fmt.Errorf("HTTPS target %q is not a domain name", short(t))
+	}
+	again, err := parseHTTPS(s)
+	if err != nil || httpsText(again) != s {
+		return "", fmt.Errorf("%q is not HTTPS record data that can be compared", short(s))
+	}
+	return s, nil
 }
 
 // Hints returns the addresses in the ipv4hint and ipv6hint of HTTPS data (RFC 9460
@@ -156,7 +170,11 @@ func Of(r dns.RR) (name, typ, value string, ok bool) {
 	case *dns.CNAME:
 		return name, "CNAME", Name(x.Target), true
 	case *dns.HTTPS:
-		return name, "HTTPS", httpsText(x), true
+		v, err := canonicalHTTPS(x)
+		if err != nil {
+			v = httpsText(x) // must not look absent; it equals nothing that we would write
+		}
+		return name, "HTTPS", v, true
 	}
 	return "", "", "", false
 }
