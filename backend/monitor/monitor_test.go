@@ -76,6 +76,13 @@ func (f *fake) set(s probes.Status) {
 	f.status = s
 }
 
+// asked returns when the n-th probe was made.
+func (f *fake) asked(n int) time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.at[n]
+}
+
 func (f *fake) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -153,14 +160,14 @@ func TestStreakSinceAndTransitions(t *testing.T) {
 			t.Errorf("after two failures: %+v", s)
 		}
 		time.Sleep(time.Second)
-		firstBad := f.at[1]
+		firstBad := f.asked(1)
 		s := state(m, "a")
-		if s.State != failoverplan.Down || !s.Since.Equal(firstBad) || s.Rule != "3 failures in a row (threshold 3)" || !s.LastGood.Equal(f.at[0]) || s.Samples != 4 {
+		if s.State != failoverplan.Down || !s.Since.Equal(firstBad) || s.Rule != "3 failures in a row (threshold 3)" || !s.LastGood.Equal(f.asked(0)) || s.Samples != 4 {
 			t.Errorf("after three failures: %+v", s)
 		}
 		f.set(probes.StatusUp)
 		time.Sleep(2 * time.Second)
-		if s := state(m, "a"); s.State != failoverplan.Up || !s.Since.Equal(f.at[4]) {
+		if s := state(m, "a"); s.State != failoverplan.Up || !s.Since.Equal(f.asked(4)) {
 			t.Errorf("after two successes: %+v", s)
 		}
 		stop()
@@ -170,7 +177,7 @@ func TestStreakSinceAndTransitions(t *testing.T) {
 		for i, want := range []Transition{
 			{ID: "a", From: failoverplan.Unknown, To: failoverplan.Up, First: true},
 			{ID: "a", From: failoverplan.Up, To: failoverplan.Down, Since: firstBad},
-			{ID: "a", From: failoverplan.Down, To: failoverplan.Up, Since: f.at[4]},
+			{ID: "a", From: failoverplan.Down, To: failoverplan.Up, Since: f.asked(4)},
 		} {
 			g := seen[i]
 			if g.ID != want.ID || g.From != want.From || g.To != want.To || g.First != want.First || (!want.Since.IsZero() && !g.Since.Equal(want.Since)) || g.At.Before(g.Since) {
@@ -439,7 +446,7 @@ func TestHistory(t *testing.T) {
 		if len(h) != 6 {
 			t.Fatalf("%d answers, want the ring of 5 and the first failure", len(h))
 		}
-		if h[0].Status != probes.StatusDown || len(h[0].Transcript) == 0 || !h[0].At.Equal(f.at[0]) {
+		if h[0].Status != probes.StatusDown || len(h[0].Transcript) == 0 || !h[0].At.Equal(f.asked(0)) {
 			t.Errorf("oldest %+v, want the first failure with its transcript", h[0])
 		}
 		for i := 1; i < len(h); i++ {
