@@ -55,6 +55,9 @@ func (st *site) startRabbit(c componentSpec) error {
 	}
 	st.s.onClose(srv.Close)
 	st.rabbit = srv
+	if err := declareQueue(srv.Addr(), a); err != nil {
+		return err
+	}
 	l, err := st.door(c.key(), srv.Addr())
 	if err != nil {
 		return err
