@@ -41,10 +41,32 @@ func (s *detailScreen) fetch(a *app) tea.Cmd {
 	}
 	s.asking = true
 	target := s.target
+	if ex, ok := a.explainPlatform(target); ok {
+		return func() tea.Msg { return explainMsg{target, ex, nil} }
+	}
 	return func() tea.Msg {
 		ex, err := a.face.Explain(target)
 		return explainMsg{target, ex, err}
 	}
+}
+
+// explainPlatform answers for a platform, which is not probed itself: its state follows
+// from its parts.
+func (a *app) explainPlatform(target string) (backend.Explanation, bool) {
+	if a.data.shown == nil {
+		return backend.Explanation{}, false
+	}
+	for _, site := range a.data.shown.Sites {
+		for _, p := range site.Platforms {
+			if failoverplan.Target(site.Name, p.Name) == target {
+				return backend.Explanation{
+					Target: target, Kind: a.tr.T("platform"), State: p.State, Since: p.Since,
+					Rule: a.tr.T("The worst of its critical parts decides."), Transcript: p.Because,
+				}, true
+			}
+		}
+	}
+	return backend.Explanation{}, false
 }
 
 func (s *detailScreen) msg(a *app, m tea.Msg) tea.Cmd {

@@ -289,6 +289,13 @@ func TestParkedRunOffersTheWayOut(t *testing.T) {
 	r.want("done", "fail back when primary has been up")
 }
 
+func TestPlatformIsExplainedByItsParts(t *testing.T) {
+	r := newRig(t, 120, 40, Options{}, demo.Options{})
+	r.down()
+	r.run(r.a.open(newDetailScreen("primary/business")))
+	r.want("The worst of its critical parts decides.", "monitoring: connection refused")
+}
+
 func TestReportIsWrittenAndItsPathShown(t *testing.T) {
 	dir := t.TempDir()
 	r := newRig(t, 160, 40, Options{ReportDir: dir}, demo.Options{})
@@ -306,7 +313,7 @@ func TestInterruptedRunStaysInTheBanner(t *testing.T) {
 	r := newRig(t, 120, 40, Options{}, demo.Options{})
 	r.w.Journal()
 	r.run(r.a.loadRuns())
-	r.want("run r-0040 (failover to standby) is interrupted and waits for a person")
+	r.want("Failover to standby is interrupted: resume or roll back r-0040")
 }
 
 func TestPauseStaysInTheBanner(t *testing.T) {

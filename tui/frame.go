@@ -115,7 +115,7 @@ func (a *app) banners() []string {
 		hint := th.Key.Render("w") + th.Dim.Render(" "+t.T("watch")+" ")
 		out = append(out, kit.Spread(th.Accent.Bold(true).Render(text), hint, a.w))
 	} else if r, ok := a.unfinished(); ok && !a.shows(r.ID) {
-		text := " " + th.Glyphs.Degraded + " " + t.T("run %s (%s to %s) is %s and waits for a person", r.ID, a.kindWord(r.Kind), r.To, a.runStateWord(r.State))
+		text := " " + th.Glyphs.Degraded + " " + t.T("%s to %s is %s: resume or roll back %s", titleCase(a.kindWord(r.Kind)), r.To, a.runStateWord(r.State), r.ID)
 		out = append(out, kit.Spread(th.Warn.Render(text), th.Key.Render("a")+th.Dim.Render(" "+t.T("journal")+" "), a.w))
 	}
 	for _, o := range st.Overrides {

@@ -88,10 +88,7 @@ func (s *journalScreen) view(a *app, w, h int) []string {
 		idW = max(idW, kit.Width(r.ID))
 	}
 	idW = min(idW, 26)
-	if w < 100 {
-		idW = min(idW, 14)
-	}
-	head := "  " + kit.Pad(t.T("Started"), 12) + " " + kit.Pad(t.T("Run"), idW) + " " + kit.Pad(t.T("What"), 10) + " " + kit.Pad(t.T("From, to"), 22) + " " + kit.Pad(t.T("State"), 14) + " " + kit.PadLeft(t.T("Total"), 8) + "  " + t.T("Operator and reason")
+	head := "  " + kit.Pad(t.T("Started"), 12) + kit.Pad(t.T("State"), 14) + kit.Pad(t.T("What"), 10) + kit.Pad(t.T("From, to"), 21) + kit.PadLeft(t.T("Total"), 8) + "  " + kit.Pad(t.T("Run"), idW) + "  " + t.T("Operator and reason")
 	lines := []string{th.Dim.Render(kit.Cut(head, w)), th.Border.Render(fmt.Sprint(repeat(th.Glyphs.H, w)))}
 	from, to := s.scroll.Window(len(runs), h-2)
 	for i := from; i < to; i++ {
@@ -101,18 +98,18 @@ func (s *journalScreen) view(a *app, w, h int) []string {
 		if i == s.scroll.Cursor {
 			mark = th.Glyphs.Cursor
 		}
-		l = l.Add(th.Accent, mark+" ").Add(th.Dim, kit.Pad(kit.Clock(r.Started, a.now), 12)+" ").Add(th.Text, kit.Pad(r.ID, idW)+" ")
+		l = l.Add(th.Accent, mark+" ").Add(th.Dim, kit.Pad(kit.Clock(r.Started, a.now), 12))
+		l = append(l, a.runSeg(r.State, 14)...)
 		kind := a.kindWord(r.Kind)
 		if r.DryRun {
 			kind += "*"
 		}
-		l = l.Add(th.Text, kit.Pad(kind, 10)+" ").Add(th.Text, kit.Pad(arrow(a, r.From, r.To), 22)+" ")
-		l = append(l, a.runSeg(r.State, 14)...)
 		total := ""
 		if r.RTO.TotalMS > 0 {
 			total = kit.Millis(r.RTO.TotalMS)
 		}
-		l = l.Add(th.Text, " "+kit.PadLeft(total, 8)).Add(th.Dim, "  "+kit.Clean(r.Operator)).Add(th.Faint, "  "+kit.Clean(r.Reason))
+		l = l.Add(th.Text, kit.Pad(kind, 10)).Add(th.Text, kit.Pad(arrow(a, r.From, r.To), 21)).Add(th.Text, kit.PadLeft(total, 8))
+		l = l.Add(th.Dim, "  "+kit.Pad(r.ID, idW)).Add(th.Dim, "  "+kit.Clean(r.Operator)).Add(th.Faint, "  "+kit.Clean(r.Reason))
 		if i == s.scroll.Cursor {
 			lines = append(lines, l.Draw(w, &th.Selected))
 		} else {

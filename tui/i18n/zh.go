@@ -37,8 +37,8 @@ func zhDashboard() map[string]string {
 		"PRODUCTION": "生产环境", "SANDBOX": "沙箱环境",
 		"serving|serving": "在用", "serving %s": "在用 %s", "data at": "数据在", "case": "情形", "nobody": "无",
 		"data of %s": "数据停在 %s", "%s %s in progress": "%s %s 进行中", "lease: %s": "执行权: %s", "watch": "查看", "journal": "日志",
-		"run %s (%s to %s) is %s and waits for a person": "操作 %s (%s, 目标 %s) %s, 需要人工处理",
-		"%s by %s until %s: %s":                          "%s, 由 %s 设置, 到 %s 为止: %s", "all actions paused": "一切操作已暂停",
+		"%s to %s is %s: resume or roll back %s": "%s, 目标 %s, %s: 请继续或回滚 %s",
+		"%s by %s until %s: %s":                  "%s, 由 %s 设置, 到 %s 为止: %s", "all actions paused": "一切操作已暂停",
 		"Warming up: asking every target for the first time.": "启动中: 正在首次询问所有对象。",
 		"Warming up: %d of %d targets have answered.":         "启动中: %d / %d 个对象已应答。",
 		"All well.": "一切正常。", "%s serves %s.": "%s 正在服务 %s。", "Not well: %s": "不正常: %s", "%d more": "另有 %d 项",
@@ -57,6 +57,7 @@ func zhDashboard() map[string]string {
 
 func zhScreens() map[string]string {
 	return map[string]string{
+		"platform": "平台", "The worst of its critical parts decides.": "由其中最差的关键部分决定。",
 		"Reading the evidence ...": "正在读取依据 ...", "Why is it not up?": "为什么不正常?", "Why is it up?": "为什么正常?", "No rule has tripped.": "没有规则触发。", "What was asked and answered": "问答记录",
 		"Latency, last %d answers since %s": "延迟, 最近 %d 次应答, 自 %s", "highest %s": "最高 %s", "Changes": "变化", "Facts": "实况", "Sync": "同步", "lag": "滞后", "lag not known": "滞后未知",
 		"Not synced by policy; a sync run and a promotion leave it alone.": "按策略不同步; 同步和提升都不会动它。",
