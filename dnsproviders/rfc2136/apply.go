@@ -122,17 +122,17 @@ func message(zone string, items []item) (*dns.Msg, error) {
 			if err != nil {
 				return nil, err
 			}
-			any := []dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: dns.Fqdn(n), Rrtype: rr.Code(c.Before.Type), Class: dns.ClassINET}}}
+			anyOf := []dns.RR{&dns.ANY{Hdr: dns.RR_Header{Name: dns.Fqdn(n), Rrtype: rr.Code(c.Before.Type), Class: dns.ClassINET}}}
 			if len(must) > 0 {
 				m.Used(must)
 			} else {
-				m.RRsetNotUsed(any)
+				m.RRsetNotUsed(anyOf)
 			}
 			if c.Stand(c.Before) == dnsproviders.New {
 				continue // compared only
 			}
 			if len(must) > 0 {
-				m.RemoveRRset(any)
+				m.RemoveRRset(anyOf)
 			}
 			news, err := rr.Wire(c.After.Name, c.After.Type, c.After.TTL, c.After.Values)
 			if err != nil {
