@@ -29,7 +29,7 @@ func (e *Engine) worldActions() map[failoverplan.StepAction]runbook.Action {
 		failoverplan.ActAttachFeed:          {Check: e.feedAttached, Do: e.attachFeed, Undo: e.detachFeed, Timeout: fence},
 		failoverplan.ActStopIngest:          {Check: e.ingestStopped, Do: e.stopIngest, Undo: e.restartIngest, Timeout: fence},
 		failoverplan.ActStartIngest:         {Check: e.ingestRuns, Do: e.startIngest, Undo: e.unstartIngest},
-		failoverplan.ActDemote:              {Check: e.demoted, Do: e.demote, Undo: e.undemote, Timeout: fence},
+		failoverplan.ActDemote:              {Check: e.demoted, Do: e.demote, Undo: e.undemote, Verified: true, Timeout: fence},
 		failoverplan.ActCatchUp:             {Do: e.catchUp, Verified: true, Timeout: catchUp},
 		failoverplan.ActStopMirror:          {Check: e.mirrorStopped, Do: e.stopMirror, Undo: e.resumeMirror, Timeout: fence},
 		failoverplan.ActPromote:             {Check: e.promoted, Do: e.promote, Undo: e.unpromote},

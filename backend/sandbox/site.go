@@ -1,10 +1,12 @@
 package sandbox
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +23,9 @@ import (
 
 // brokersPerSite is how many Kafka brokers a site has.
 const brokersPerSite = 3
+
+// ingestEvery is how often the ingest job asks the feeds.
+const ingestEvery = 250 * time.Millisecond
 
 // partitions of the topic of messages.
 const partitions = 2
@@ -133,6 +138,13 @@ func (st *site) startSearch(c componentSpec) error {
 		return err
 	}
 	st.s.onClose(srv.Close)
+	index := indexMessages
+	if c.platform == business {
+		index = indexFlights
+	}
+	if err := createIndex(context.Background(), srv.URL(), index, a); err != nil {
+		return err
+	}
 	l, err := st.door(c.key(), strings.TrimPrefix(srv.URL(), "http://"))
 	if err != nil {
 		return err
@@ -205,7 +217,7 @@ func (st *site) startFlink() error {
 	srv, err := flinkd.Start(flinkd.Options{
 		Site: st.name, JobName: jobName, Feeds: feeds, KafkaBrokers: st.kafka.Brokers(), Topic: topicMessages,
 		SavepointDir: st.s.folder.path("savepoints"), Sinks: sinks, ResumePoint: my.ResumePoint,
-		Jar: jobJar, Autostart: st.name == siteSpecs[0].name,
+		Jar: jobJar, Autostart: st.name == siteSpecs[0].name, Poll: ingestEvery,
 	})
 	if err != nil {
 		return errors.Join(err, my.Close())
