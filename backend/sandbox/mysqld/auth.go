@@ -124,6 +124,7 @@ func (ss *session) login(user, db string, proof, challenge []byte) error {
 		return errorf(1045, "28000", "Access denied for user '%s'@'%s' (using password: %s)", user, ss.host(), using)
 	}
 	ss.user, ss.account = user, acc
+	ss.loggedIn.Store(user)
 	if db != "" {
 		return ss.use(db)
 	}

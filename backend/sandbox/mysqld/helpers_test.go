@@ -164,7 +164,7 @@ func follow(t *testing.T, replica *site, addr, secret string) {
 		t.Fatal(err)
 	}
 	exec(t, replica.admin, fmt.Sprintf("CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=%d, MASTER_USER='app', MASTER_PASSWORD='%s', "+
-		"MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=1", port, secret), "START REPLICA")
+		"MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=0.05, MASTER_HEARTBEAT_PERIOD=1", port, secret), "START REPLICA")
 }
 
 func newLink(t *testing.T, target string) *link.Link {

@@ -1,6 +1,12 @@
 package mysqld
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
+
+// versionNumber is Version as executable comments count: 10.11.19.
+const versionNumber = 101119
 
 // kind of a token.
 type kind int
@@ -82,8 +88,17 @@ func skipBlank(s string) int {
 		return len(s)
 	case strings.HasPrefix(s, "/*!"), strings.HasPrefix(s, "/*M!"):
 		n := strings.IndexByte(s, '!') + 1
-		for n < len(s) && s[n] >= '0' && s[n] <= '9' {
+		digits := n
+		for n < len(s) && isDigit(s[n]) {
 			n++
+		}
+		// A number is the least version that should look inside; those of MySQL 5.7
+		// and 8 mean nothing to MariaDB.
+		if v, err := strconv.Atoi(s[digits:n]); err == nil && (v > versionNumber || (v >= 50700 && v < 100000)) {
+			if end := strings.Index(s, "*/"); end >= 0 {
+				return end + 2
+			}
+			return len(s)
 		}
 		return n
 	case strings.HasPrefix(s, "*/"):

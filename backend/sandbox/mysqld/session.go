@@ -15,18 +15,19 @@ import (
 // session is one client connection. Only its own goroutine touches it, except for
 // killed, close and reset.
 type session struct {
-	srv     *Server
-	id      uint32
-	wire    *wire
-	ctx     context.Context
-	cancel  context.CancelFunc
-	killed  atomic.Bool
-	once    sync.Once
-	began   time.Time
-	caps    uint32
-	user    string
-	account Account
-	command atomic.Value // string, for SHOW PROCESSLIST
+	srv      *Server
+	id       uint32
+	wire     *wire
+	ctx      context.Context
+	cancel   context.CancelFunc
+	killed   atomic.Bool
+	once     sync.Once
+	began    time.Time
+	caps     uint32
+	user     string
+	account  Account
+	command  atomic.Value // string, for SHOW PROCESSLIST
+	loggedIn atomic.Value // string, the user's name for SHOW PROCESSLIST
 
 	db         string
 	autocommit bool
@@ -36,7 +37,7 @@ type session struct {
 	lastID     int64
 	rowCount   int64
 	vars       map[string]any // session variables that were set
-	user_      map[string]any // @variables
+	userVars   map[string]any // @variables
 	stmts      map[uint32]*prepared
 	nextStmt   uint32
 }
@@ -45,7 +46,7 @@ func newSession(s *Server, id uint32, c net.Conn) *session {
 	ctx, cancel := context.WithCancel(s.ctx)
 	ss := &session{
 		srv: s, id: id, wire: newWire(c), ctx: ctx, cancel: cancel, began: time.Now(),
-		autocommit: true, logBin: true, vars: map[string]any{}, user_: map[string]any{}, stmts: map[uint32]*prepared{},
+		autocommit: true, logBin: true, vars: map[string]any{}, userVars: map[string]any{}, stmts: map[uint32]*prepared{},
 	}
 	ss.command.Store("Connect")
 	return ss
@@ -66,6 +67,14 @@ func (ss *session) reset() {
 		_ = t.SetLinger(0)
 	}
 	ss.close()
+}
+
+// who is the user's name; "unauthenticated user" before there is one.
+func (ss *session) who() string {
+	if s, ok := ss.loggedIn.Load().(string); ok {
+		return s
+	}
+	return "unauthenticated user"
 }
 
 func (ss *session) send(p []byte) error { return ss.wire.write(p) }
@@ -144,18 +153,19 @@ func (ss *session) leave() {
 // handle does one command. An error is sent to the client by the caller.
 func (ss *session) handle(cmd byte, body []byte) error {
 	switch cmd {
-	case comPing, comSetOption, comStatistics:
-		if cmd == comSetOption {
-			return ss.sendEOF(0)
-		}
+	case comPing:
 		return ss.sendOK(&result{}, 0)
+	case comSetOption:
+		return ss.sendEOF(0)
+	case comStatistics:
+		return ss.send(fmt.Appendf(nil, "Uptime: %d  Questions: %d", time.Since(ss.srv.started)/time.Second, ss.srv.questions.Load()))
 	case comResetConn:
 		if err := ss.rollback(); err != nil {
 			return err
 		}
 		ss.autocommit, ss.logBin, ss.readOnlyTx = true, true, false
 		clear(ss.vars)
-		clear(ss.user_)
+		clear(ss.userVars)
 		clear(ss.stmts)
 		return ss.sendOK(&result{}, 0)
 	case comInitDB:
@@ -317,7 +327,7 @@ func (ss *session) use(db string) error {
 }
 
 // env of a statement.
-func (ss *session) userVar(name string) any { return ss.user_[name] }
+func (ss *session) userVar(name string) any { return ss.userVars[name] }
 
 func (ss *session) function(name string) (any, bool) {
 	switch name {

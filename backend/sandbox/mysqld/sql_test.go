@@ -178,6 +178,7 @@ func TestExpressions(t *testing.T) {
 		{"SELECT @@global.read_only", "0"},
 		{"SELECT 'a\\'b' 'c'", "a'b"},
 		{"SELECT /* no */ 1 -- end", "1"},
+		{"SELECT /*M!999999 nonsense */ 1 /*!40101 + 1 */ /*!80000 + nonsense */", "2"},
 		{"SELECT CAST('12' AS SIGNED) + 1", "13"},
 		{"SELECT SUM(version) FROM ops.flights GROUP BY NULL HAVING SUM(version) > 1", "30"},
 	} {

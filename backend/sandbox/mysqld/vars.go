@@ -197,7 +197,7 @@ func (ss *session) setOne(c *cursor, args []any) error {
 		}
 	}
 	if t.kind == kUserVar {
-		ss.user_[name] = v
+		ss.userVars[name] = v
 		return nil
 	}
 	if v == "DEFAULT" {
