@@ -182,14 +182,19 @@ func (a *api) until(ctx context.Context, what string, look func(context.Context)
 	defer cancel()
 	tick := time.NewTicker(a.opts.Poll)
 	defer tick.Stop()
+	last := ""
 	for {
 		done, seen, err := look(ctx)
+		if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && last != "" {
+			return fmt.Errorf("%s: %s: %w; last seen: %s", a.name, what, ErrTimeout, last) // our own time was up, not its
+		}
 		if done || err != nil {
 			return err
 		}
+		last = seen
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %s: %w; last seen: %s", a.name, what, ErrTimeout, seen)
+			return fmt.Errorf("%s: %s: %w; last seen: %s", a.name, what, ErrTimeout, last)
 		case <-tick.C:
 		}
 	}
