@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"strings"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -127,7 +128,7 @@ func (s *detailScreen) view(a *app, w, h int) []string {
 	head = append(head, "")
 	s.page = h
 	var lines []string
-	if w >= 110 {
+	if w >= 110 && (len(e.Facts) > 0 || e.Sync != nil) {
 		lw := (w - 3) * 58 / 100
 		l, r := s.why(a, lw), s.facts(a, w-lw-3)
 		n := max(len(l), len(r))
@@ -158,7 +159,10 @@ func (s *detailScreen) why(a *app, w int) []string {
 	if len(e.Transcript) > 0 {
 		out = append(out, a.section(t.T("What was asked and answered"), w))
 		for _, l := range e.Transcript {
-			for _, x := range kit.Wrap(kit.Clean(l), w-2) {
+			for i, x := range kit.Wrap(kit.Clean(l), w-10) {
+				if i > 0 {
+					x = "        " + strings.TrimLeft(x, " ")
+				}
 				out = append(out, " "+x)
 			}
 		}

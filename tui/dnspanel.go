@@ -82,33 +82,42 @@ func (l *domainLine) sum() {
 	}
 }
 
-// feedLine tells where the upstream feeds go.
+// feedLine tells where the upstream feeds go; titles give way to names where they do not fit.
 func (a *app) feedLine(w int) string {
+	l := a.feeds(true)
+	if l.Width() > w {
+		l = a.feeds(false)
+	}
+	return l.Draw(w, nil)
+}
+
+func (a *app) feeds(titles bool) kit.Line {
 	th := a.th
 	st := a.data.shown
 	var l kit.Line
 	l = l.Add(th.Text, " ").Add(th.Dim, kit.Pad(a.tr.T("Upstream"), 10))
-	if st != nil {
-		for i, f := range st.Feeds {
-			if i > 0 {
-				l = l.Add(th.Text, "   ")
-			}
-			name := f.Name
-			if f.Title != "" {
-				name = f.Title
-			}
-			l = l.Add(th.Text, kit.Clean(name)).Add(th.Faint, " "+th.Glyphs.Arrow+" ")
-			switch {
-			case !f.Known:
-				l = l.Add(th.Odd, th.Glyphs.Unknown+" "+a.tr.T("not known"))
-			case f.Attached == "":
-				l = l.Add(th.Warn, th.Glyphs.Degraded+" "+a.tr.T("detached"))
-			default:
-				l = l.Add(th.Strong, f.Attached)
-			}
+	if st == nil {
+		return l
+	}
+	for i, f := range st.Feeds {
+		if i > 0 {
+			l = l.Add(th.Text, "   ")
+		}
+		name := f.Name
+		if titles && f.Title != "" {
+			name = f.Title
+		}
+		l = l.Add(th.Text, kit.Clean(name)).Add(th.Faint, " "+th.Glyphs.Arrow+" ")
+		switch {
+		case !f.Known:
+			l = l.Add(th.Odd, th.Glyphs.Unknown+" "+a.tr.T("not known"))
+		case f.Attached == "":
+			l = l.Add(th.Warn, th.Glyphs.Degraded+" "+a.tr.T("detached"))
+		default:
+			l = l.Add(th.Strong, f.Attached)
 		}
 	}
-	return l.Draw(w, nil)
+	return l
 }
 
 // dnsPanel draws where users are sent, by everybody who answers for it.

@@ -63,7 +63,7 @@ func arrange(w, h int, want wants) layout {
 		grow(&l.sites, wantSites)
 	} else {
 		grow(&l.dns, wantDNS)
-		grow(&l.bottom, min(wantBottom, h/3))
+		grow(&l.bottom, min(wantBottom, max(h/4, 5)))
 		grow(&l.sites, wantSites)
 	}
 	grow(&l.bottom, wantBottom)

@@ -39,7 +39,7 @@ func (s *planScreen) head(a *app) []string {
 // left is the page's first part: why, what to expect, gates, records.
 func (s *planScreen) left(a *app, w int) []string {
 	th, t, p := a.th, a.tr, s.plan
-	var out []string
+	out := s.gates(a, w, false)
 	if len(p.Because) > 0 {
 		out = append(out, a.section(t.T("Because"), w))
 		for _, b := range p.Because {
@@ -55,21 +55,31 @@ func (s *planScreen) left(a *app, w int) []string {
 			out = append(out, " "+l)
 		}
 	}
-	out = append(out, "", a.section(t.T("Gates"), w))
-	for _, pass := range []bool{false, true} {
-		for _, g := range p.Gates {
-			if g.Passed == pass {
-				out = append(out, a.gateLines(g, w)...)
-			}
-		}
-	}
 	out = append(out, "")
 	for _, z := range p.DNS {
 		out = append(out, a.section(t.T("Records of %s (%s)", z.Zone, z.Provider), w))
 		out = append(out, a.diffLines(z, w)...)
 		out = append(out, "")
 	}
-	return out
+	return append(out, s.gates(a, w, true)...)
+}
+
+// gates lists the gates that passed, or those that refuse with what would clear them.
+func (s *planScreen) gates(a *app, w int, passed bool) []string {
+	title := a.tr.T("Gates that refuse")
+	if passed {
+		title = a.tr.T("Gates")
+	}
+	out := []string{a.section(title, w)}
+	for _, g := range s.plan.Gates {
+		if g.Passed == passed {
+			out = append(out, a.gateLines(g, w)...)
+		}
+	}
+	if len(out) == 1 {
+		return nil
+	}
+	return append(out, "")
 }
 
 // expectations words the effect of a plan from the plan itself: who moves, how long old
@@ -160,6 +170,14 @@ func (a *app) diffLines(z failoverplan.ZoneChange, w int) []string {
 
 func values(r failoverplan.RecordSet) string { return strings.Join(r.Values, " ") }
 
+// parallel says whether a neighbour runs in the same group as step i.
+func parallel(steps []failoverplan.Step, i int) bool {
+	same := func(k int) bool {
+		return k >= 0 && k < len(steps) && steps[k].Group == steps[i].Group && steps[k].Phase == steps[i].Phase
+	}
+	return steps[i].Group > 0 && (same(i-1) || same(i+1))
+}
+
 // steps is the page's second part: what happens in which order, and the way back.
 func (s *planScreen) steps(a *app, w int) []string {
 	th, t := a.th, a.tr
@@ -173,21 +191,34 @@ func (s *planScreen) steps(a *app, w int) []string {
 			phase = st.Phase
 			out = append(out, a.section(titleCase(a.phaseWord(string(phase))), w))
 		}
-		var l kit.Line
 		riskStyle := th.Faint
 		if st.Risk >= failoverplan.R3 {
 			riskStyle = th.Warn
 		}
-		l = l.Add(th.Faint, fmt.Sprintf(" %2d ", i+1)).Add(riskStyle, kit.Pad(string(st.Risk), 3)).Add(th.Text, kit.Clean(st.Title))
 		tags := ""
 		if st.BestEffort {
 			tags += "  " + t.T("best effort")
 		}
-		if st.Group > 0 {
+		if parallel(s.plan.Steps, i) {
 			tags += "  " + t.T("in parallel")
 		}
-		l = l.Add(th.Faint, tags)
-		out = append(out, l.Draw(w, nil))
+		lines := kit.Wrap(kit.Clean(st.Title), w-8)
+		for k, text := range lines {
+			var l kit.Line
+			if k == 0 {
+				l = l.Add(th.Faint, fmt.Sprintf(" %2d ", i+1)).Add(riskStyle, kit.Pad(string(st.Risk), 3))
+			} else {
+				l = l.Add(th.Text, strings.Repeat(" ", 7))
+			}
+			l = l.Add(th.Text, text)
+			if k == len(lines)-1 && l.Width()+kit.Width(tags) <= w {
+				l, tags = l.Add(th.Faint, tags), ""
+			}
+			out = append(out, l.Draw(w, nil))
+		}
+		if tags != "" {
+			out = append(out, "     "+th.Faint.Render(tags))
+		}
 		if st.Why != "" {
 			for _, x := range kit.Wrap(kit.Clean(st.Why), w-9) {
 				out = append(out, strings.Repeat(" ", 7)+th.Dim.Render(x))

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"charm.land/lipgloss/v2"
+
 	"github.com/dutyops/dutyops/backend"
 	"github.com/dutyops/dutyops/tui/kit"
 )
@@ -108,7 +110,7 @@ func (s *runScreen) head(a *app, w int) []string {
 
 // steps lists every step under its phase; the window follows the cursor.
 func (s *runScreen) steps(a *app, w, h int) []string {
-	th := a.th
+
 	var lines []string
 	at := 0
 	phase := ""
@@ -122,7 +124,7 @@ func (s *runScreen) steps(a *app, w, h int) []string {
 		}
 		lines = append(lines, s.stepLine(a, st, w, i == s.scroll.Cursor))
 		if st.Error != "" {
-			lines = append(lines, "     "+th.Bad.Render(kit.Cut(kit.Clean(st.Error), w-6)))
+			lines = append(lines, "     "+a.errorStyle(st).Render(kit.Cut(kit.Clean(st.Error), w-6)))
 		}
 	}
 	from := 0
@@ -130,6 +132,14 @@ func (s *runScreen) steps(a *app, w, h int) []string {
 		from = min(max(at-h/2, 0), len(lines)-h)
 	}
 	return lines[from:min(from+h, len(lines))]
+}
+
+// errorStyle is loud only for a step that failed; one that was skipped is a note.
+func (a *app) errorStyle(st backend.RunStep) lipgloss.Style {
+	if st.State == "failed" {
+		return a.th.Bad
+	}
+	return a.th.Note
 }
 
 func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected bool) string {
@@ -301,7 +311,7 @@ func (s *runScreen) evidence(a *app, w int) []string {
 	out := []string{a.section(t.T("Evidence"), w), " " + th.Strong.Render(kit.Cut(kit.Clean(st.Title), w-2))}
 	if st.Error != "" {
 		for _, l := range kit.Wrap(kit.Clean(st.Error), w-4) {
-			out = append(out, "   "+th.Bad.Render(l))
+			out = append(out, "   "+a.errorStyle(st).Render(l))
 		}
 	}
 	for _, e := range st.Evidence {

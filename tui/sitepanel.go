@@ -34,7 +34,7 @@ func siteColumns(w int) columns {
 		c.longSync = true
 		take(&c.sync, 18)
 	} else {
-		take(&c.sync, 9)
+		take(&c.sync, 10)
 	}
 	if left >= 7+14 {
 		take(&c.age, 7)
@@ -61,13 +61,19 @@ func (a *app) sitePanel(s backend.SiteStatus, number, w, h int, boxed, focused b
 	if s.Role == "serving" {
 		roleStyle = th.Accent
 	}
-	title := num + th.Title.Render(siteTitle(s)) + th.Faint.Render(" "+th.Glyphs.Dot+" ") + roleStyle.Render(role)
-	if w >= 50 {
-		title += th.Faint.Render(" " + th.Glyphs.Dot + " " + a.tr.T("weight %d", s.Weight))
+	dot := th.Faint.Render(" " + th.Glyphs.Dot + " ")
+	title := num + th.Title.Render(s.Name) + dot + roleStyle.Render(role)
+	state := th.State(s.State).Render(th.Glyphs.State(s.State) + " " + a.stateWord(s.State))
+	room := w - kit.Width(title) - kit.Width(state) - 10
+	for _, more := range []string{a.tr.T("weight %d", s.Weight), kit.Clean(s.Title)} {
+		if more != "" && more != s.Name && kit.Width(more)+3 <= room {
+			title += dot + th.Faint.Render(more)
+			room -= kit.Width(more) + 3
+		}
 	}
 	p := kit.Panel{
 		Theme: th, Title: title, Boxed: boxed, Focused: focused,
-		Right: th.State(s.State).Render(th.Glyphs.State(s.State) + " " + a.stateWord(s.State)),
+		Right: state,
 	}
 	iw, ih := p.Inner(w, h)
 	cols := siteColumns(iw)
@@ -174,12 +180,15 @@ func (a *app) syncCell(l kit.Line, s *backend.SyncStatus, c columns) kit.Line {
 			style = th.Warn
 		}
 	default:
-		text = th.Glyphs.Unknown + " " + a.syncWord(s.State)
-		style = th.Odd
-		if s.State == "broken" || s.State == "diverged" {
-			text, style = th.Glyphs.Down+" "+a.syncWord(s.State), th.Bad
-		} else if s.State == "stopped" {
-			text, style = th.Glyphs.Degraded+" "+a.syncWord(s.State), th.Warn
+		text, style = th.Glyphs.Unknown, th.Odd
+		switch s.State {
+		case "broken", "diverged":
+			text, style = th.Glyphs.Down, th.Bad
+		case "stopped":
+			text, style = th.Glyphs.Degraded, th.Warn
+		}
+		if word := a.syncWord(s.State); kit.Width(word)+4 <= c.sync {
+			text += " " + word
 		}
 	}
 	return l.Add(style, kit.Pad("  "+text, c.sync))

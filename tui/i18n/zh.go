@@ -63,7 +63,7 @@ func zhScreens() map[string]string {
 		"Not synced by policy; a sync run and a promotion leave it alone.": "按策略不同步; 同步和提升都不会动它。",
 		"Plan: %s": "方案: %s", "There is no plan.": "没有方案。", "Gate %s refuses: %s": "关卡 %s 拒绝: %s", "run %s is in progress": "操作 %s 进行中",
 		"No plan can be made or started.": "无法制定或执行方案。", "plan again": "重新制定", "back": "返回", "Reading the world and planning ...": "正在观察现场并制定方案 ...", "%d more lines below, j or space": "下面还有 %d 行, 按 j 或空格",
-		"stations %s": "航站 %s", "plan %s": "方案 %s", "Gates that refuse: %d. Nothing can start.": "%d 个关卡拒绝, 不能开始。", "Because": "理由", "What to expect": "预期效果", "Gates": "安全关卡", "Records of %s (%s)": "%s 的记录 (%s)", "(removed)": "(移除)",
+		"stations %s": "航站 %s", "plan %s": "方案 %s", "Gates that refuse: %d. Nothing can start.": "%d 个关卡拒绝, 不能开始。", "Because": "理由", "What to expect": "预期效果", "Gates": "安全关卡", "Gates that refuse": "拒绝的关卡", "Records of %s (%s)": "%s 的记录 (%s)", "(removed)": "(移除)",
 		"best effort": "尽力而为", "in parallel": "并行", "way back: %s": "退路: %s", "users of %s reach %s": "%s 的用户到达 %s", "resolvers may answer %s for %d s more (the old TTL)": "解析器可能在 %[2]d 秒内仍返回 %[1]s (旧 TTL)",
 		"the upstream moves to %s": "上游改接到 %s", "the upstream stays where it is": "上游保持不动", "%d stores of %s take writes": "%[2]s 的 %[1]d 个存储开始接受写入", "way back: roll back undoes %d steps, last first": "退路: 回滚将倒序撤销 %d 步",
 		"Run %s": "操作 %s", "This run is %s.": "该操作%s。", "Reading the run ...": "正在读取操作 ...", "(dry run: nothing is written)": "(演练: 不写入)", "%d of %d steps": "%d / %d 步", "by %s at %s": "%s 于 %s", "try %d": "第 %d 次",
