@@ -181,8 +181,10 @@ func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 			} `json:"hits"`
 		} `json:"hits"`
 	}
-	ask := map[string]any{"size": 1, "query": map[string]any{"match_all": map[string]any{}},
-		"sort": []any{map[string]any{field: map[string]any{"order": "desc"}}}, "_source": []string{field}}
+	ask := map[string]any{
+		"size": 1, "query": map[string]any{"match_all": map[string]any{}},
+		"sort": []any{map[string]any{field: map[string]any{"order": "desc"}}}, "_source": []string{field},
+	}
 	if err := s.api.call(ctx, http.MethodPost, s.path("/_search"), ask, &found); err != nil {
 		return extent{}, err
 	}

@@ -15,7 +15,7 @@ func (s *elasticStore) Follow(ctx context.Context, source Endpoint) ([]string, e
 	if source.Site == s.e.Site {
 		return nil, fmt.Errorf("%s cannot follow itself: %w", s.e.Target(), ErrConfig)
 	}
-	mine, theirs, err := s.pair(ctx, source)
+	_, theirs, err := s.pair(ctx, source)
 	if err != nil {
 		return nil, err
 	}
@@ -35,7 +35,8 @@ func (s *elasticStore) Follow(ctx context.Context, source Endpoint) ([]string, e
 		return ev, err
 	}
 	ev = append(ev, seen)
-	if mine, theirs, err = s.pair(ctx, source); err != nil {
+	mine, theirs, err := s.pair(ctx, source)
+	if err != nil {
 		return ev, err
 	}
 	line := fmt.Sprintf("here %s; %s %s", mine, source.Site, theirs)

@@ -171,8 +171,10 @@ func between(s, from, to string) string {
 }
 
 func newLink(host, port string) map[string]string {
-	return map[string]string{"Master_Host": host, "Master_Port": port, "Slave_IO_Running": "No", "Slave_SQL_Running": "No",
-		"Last_IO_Errno": "0", "Last_IO_Error": "", "Last_SQL_Errno": "0", "Last_SQL_Error": "", "Using_Gtid": "Slave_Pos", "Gtid_IO_Pos": ""}
+	return map[string]string{
+		"Master_Host": host, "Master_Port": port, "Slave_IO_Running": "No", "Slave_SQL_Running": "No",
+		"Last_IO_Errno": "0", "Last_IO_Error": "", "Last_SQL_Errno": "0", "Last_SQL_Error": "", "Using_Gtid": "Slave_Pos", "Gtid_IO_Pos": "",
+	}
 }
 
 // streaming is a working link to the primary that has received up to pos.
@@ -204,7 +206,8 @@ func pairOf(t *testing.T, primary, standby *fakeMySQL) (a, b *mysqlStore, ea, eb
 	t.Setenv("REPL_PW", `o'ne\two`)
 	end := func(site, addr string) Endpoint {
 		return Endpoint{Site: site, Platform: failoverplan.Business, Name: "monitoring-mysql", Kind: failoverplan.MySQL, Config: config.Component{
-			Address: addr, Replication: config.Replication{Address: addr, User: "repl", Password: "env:REPL_PW"}}}
+			Address: addr, Replication: config.Replication{Address: addr, User: "repl", Password: "env:REPL_PW"},
+		}}
 	}
 	ea, eb = end("primary", "10.1.0.1:3306"), end("standby", "10.2.0.1:3306")
 	opts := Options{Poll: time.Millisecond, Wait: 200 * time.Millisecond, openDB: func(e Endpoint) *sql.DB {

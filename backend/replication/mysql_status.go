@@ -103,8 +103,10 @@ func readLink(row map[string]string) link {
 	}
 	using := get("Using_Gtid", "Auto_Position")
 	l.usingGTID = using != "" && using != "No" && using != "0"
-	l.files = [4]string{get("Source_Log_File", "Master_Log_File"), get("Read_Source_Log_Pos", "Read_Master_Log_Pos"),
-		get("Relay_Source_Log_File", "Relay_Master_Log_File"), get("Exec_Source_Log_Pos", "Exec_Master_Log_Pos")}
+	l.files = [4]string{
+		get("Source_Log_File", "Master_Log_File"), get("Read_Source_Log_Pos", "Read_Master_Log_Pos"),
+		get("Relay_Source_Log_File", "Relay_Master_Log_File"), get("Exec_Source_Log_Pos", "Exec_Master_Log_Pos"),
+	}
 	l.haveFiles = l.files[1] != "" && l.files[3] != ""
 	return l
 }

@@ -44,14 +44,18 @@ func produce(t *testing.T, k *kafkad.Cluster, n int) {
 // what comes after it is.
 func TestSandboxMirrorBeginsAtTheCut(t *testing.T) {
 	a, b := kafka(t), kafka(t)
-	s, err := connectd.Start(connectd.Options{Connectors: []connectd.Connector{{Name: "mirror-from-primary", SourceAlias: "primary", TargetAlias: "standby",
-		SourceBrokers: a.Brokers(), TargetBrokers: b.Brokers(), Topics: []string{topic}, State: connectd.Stopped}}})
+	s, err := connectd.Start(connectd.Options{Connectors: []connectd.Connector{{
+		Name: "mirror-from-primary", SourceAlias: "primary", TargetAlias: "standby",
+		SourceBrokers: a.Brokers(), TargetBrokers: b.Brokers(), Topics: []string{topic}, State: connectd.Stopped,
+	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Close() })
-	m, err := replication.OpenMirror(replication.Endpoint{Site: "standby", Platform: failoverplan.Data, Name: "connect", Kind: failoverplan.KafkaConnect,
-		Config: config.Component{URL: s.URL()}}, replication.Options{Poll: 5 * time.Millisecond})
+	m, err := replication.OpenMirror(replication.Endpoint{
+		Site: "standby", Platform: failoverplan.Data, Name: "connect", Kind: failoverplan.KafkaConnect,
+		Config: config.Component{URL: s.URL()},
+	}, replication.Options{Poll: 5 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}

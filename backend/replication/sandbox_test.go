@@ -85,7 +85,8 @@ func mysqlSite(t *testing.T, name string, id uint32) (replication.Endpoint, *mys
 	t.Helper()
 	password, ref := secretOf(t, "MYSQL_"+name)
 	s, err := mysqld.Start(mysqld.Options{ServerID: id, Domain: id, ReadOnly: id > 1, Users: map[string]mysqld.Account{
-		"control": {Password: password, ReadOnlyAdmin: true}, "app": {Password: password}, "repl": {Password: password}}})
+		"control": {Password: password, ReadOnlyAdmin: true}, "app": {Password: password}, "repl": {Password: password},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +101,8 @@ func mysqlSite(t *testing.T, name string, id uint32) (replication.Endpoint, *mys
 	t.Cleanup(func() { _ = db.Close() })
 	return replication.Endpoint{Site: name, Platform: failoverplan.Data, Name: "mysql", Kind: failoverplan.MySQL, Config: config.Component{
 		Address: s.Addr(), Control: config.Account{User: "control", Password: ref},
-		Replication: config.Replication{Address: s.Addr(), User: "repl", Password: ref}}}, s, db
+		Replication: config.Replication{Address: s.Addr(), User: "repl", Password: ref},
+	}}, s, db
 }
 
 func run(t *testing.T, db *sql.DB, stmts ...string) {
@@ -163,7 +165,8 @@ func redisSite(t *testing.T, name string) (replication.Endpoint, *redisd.Server,
 	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Password: password, MaxRetries: -1})
 	t.Cleanup(func() { _ = c.Close(); _ = s.Close() })
 	return replication.Endpoint{Site: name, Platform: failoverplan.Data, Name: "redis", Kind: failoverplan.Redis, Config: config.Component{
-		Address: s.Addr(), Password: ref, Replication: config.Replication{Address: s.Addr(), Password: ref}}}, s, c
+		Address: s.Addr(), Password: ref, Replication: config.Replication{Address: s.Addr(), Password: ref},
+	}}, s, c
 }
 
 func TestSandboxRedisThereAndBack(t *testing.T) {
@@ -207,7 +210,8 @@ func searchSite(t *testing.T, name string) (replication.Endpoint, *searchd.Serve
 	t.Cleanup(func() { _ = s.Close() })
 	return replication.Endpoint{Site: name, Platform: failoverplan.Data, Name: "elasticsearch", Kind: failoverplan.Elasticsearch, Config: config.Component{
 		URL: s.URL(), User: "elastic", Password: ref, Index: "messages", TimeField: "at",
-		Replication: config.Replication{URL: s.URL(), User: "elastic", Password: ref}}}, s, password
+		Replication: config.Replication{URL: s.URL(), User: "elastic", Password: ref},
+	}}, s, password
 }
 
 // index writes documents with external versions.

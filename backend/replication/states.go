@@ -23,7 +23,8 @@ const someLag = 0.1
 // positions must be known. What a replica says of itself is not enough: behind a frozen
 // or unreachable source it goes on reporting that it is level.
 func States(topo *failoverplan.Topology, source func(failoverplan.PlatformKind) string,
-	facts func(target string) (probes.Facts, failoverplan.State, bool)) []failoverplan.SyncState {
+	facts func(target string) (probes.Facts, failoverplan.State, bool),
+) []failoverplan.SyncState {
 	var out []failoverplan.SyncState
 	for _, kind := range []failoverplan.PlatformKind{failoverplan.Business, failoverplan.Data} {
 		from := source(kind)

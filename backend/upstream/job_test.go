@@ -92,7 +92,8 @@ func (f *flink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			answer(map[string]any{"status": map[string]string{"id": "IN_PROGRESS"}, "operation": nil})
 		case f.failSavepoint:
 			answer(map[string]any{"status": map[string]string{"id": "COMPLETED"}, "operation": map[string]any{
-				"failure-cause": map[string]string{"stack-trace": "java.io.IOException: disk full\n at x"}}})
+				"failure-cause": map[string]string{"stack-trace": "java.io.IOException: disk full\n at x"},
+			}})
 		default:
 			answer(map[string]any{"status": map[string]string{"id": "COMPLETED"}, "operation": map[string]any{"location": "file:/sp/1"}})
 		}
@@ -108,7 +109,8 @@ func newJob(t *testing.T, f *flink) *Job {
 	srv := httptest.NewServer(f)
 	t.Cleanup(srv.Close)
 	j, err := NewJob(config.Component{Name: "flink", URL: srv.URL, Job: config.Job{
-		Name: "ingest", Jar: "ingest.jar", EntryClass: "Ingest", Args: []string{"--site", "standby"}, SavepointDir: "file:/sp"}},
+		Name: "ingest", Jar: "ingest.jar", EntryClass: "Ingest", Args: []string{"--site", "standby"}, SavepointDir: "file:/sp",
+	}},
 		Options{Poll: time.Millisecond, Wait: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +174,7 @@ func TestStartFindsTheJarAndRunsOnce(t *testing.T) {
 		t.Fatalf("Start = %q, %v", id, err)
 	}
 	run := f.runs[0]
-	if run["jar"] != "b_ingest.jar" || run["savepointPath"] != "file:/sp/1" || run["allowNonRestoredState"] != false || run["entryClass"] != "Ingest" || fmt.Sprint(run["programArgsList"]) != "[--site standby]" {
+	if run["jar"] != "b_ingest.jar" || run["savepointPath"] != "file:/sp/1" || run["entryClass"] != "Ingest" || fmt.Sprint(run["allowNonRestoredState"], run["programArgsList"]) != "false [--site standby]" {
 		t.Errorf("run with %v", run)
 	}
 	if again, err := j.Start(t.Context(), ""); err != nil || again != id || len(f.runs) != 1 {

@@ -33,7 +33,7 @@ func testMain(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	binary = filepath.Join(dir, "dutyops")
-	cmd := exec.Command("go", "build", "-o", binary, "github.com/dutyops/dutyops/cmd/dutyops") //nolint:noctx // bounded by the test's own time-out
+	cmd := exec.Command("go", "build", "-o", binary, "github.com/dutyops/dutyops/cmd/dutyops")
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, "build dutyops:", err)
@@ -72,7 +72,7 @@ func (c *console) run(ctx context.Context, args ...string) (code int, out, errs 
 }
 
 // want runs a verb, fails unless it exits with code, and reads its JSON into into.
-func (c *console) want(t *testing.T, ctx context.Context, code int, into any, args ...string) {
+func (c *console) want(ctx context.Context, t *testing.T, code int, into any, args ...string) {
 	t.Helper()
 	if into != nil {
 		args = append(args, "-o", "json")

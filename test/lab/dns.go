@@ -113,10 +113,14 @@ func newDNS(ctx context.Context, dir, address string) (*DNS, error) {
 			return nil, err
 		}
 	}
-	d.named = &proc{name: "named", dir: nd, args: []string{"named", "-g", "-n", "1", "-c", filepath.Join(nd, "named.conf")},
-		ready: func(ctx context.Context) error { return answers(ctx, d.Authority) }}
-	d.unbound = &proc{name: "unbound", dir: ud, args: []string{"unbound", "-d", "-c", filepath.Join(ud, "unbound.conf")},
-		ready: func(ctx context.Context) error { return answers(ctx, d.Resolver) }}
+	d.named = &proc{
+		name: "named", dir: nd, args: []string{"named", "-g", "-n", "1", "-c", filepath.Join(nd, "named.conf")},
+		ready: func(ctx context.Context) error { return answers(ctx, d.Authority) },
+	}
+	d.unbound = &proc{
+		name: "unbound", dir: ud, args: []string{"unbound", "-d", "-c", filepath.Join(ud, "unbound.conf")},
+		ready: func(ctx context.Context) error { return answers(ctx, d.Resolver) },
+	}
 	return d, nil
 }
 

@@ -58,8 +58,10 @@ func redisEndpoint(t *testing.T, r *Redis) replication.Endpoint {
 	t.Helper()
 	return replication.Endpoint{
 		Site: r.Site, Platform: failoverplan.Business, Name: "monitoring-redis", Kind: failoverplan.Redis,
-		Config: config.Component{Address: r.Address, Password: secretFile(t, r.Password),
-			Replication: config.Replication{Address: r.Address, Password: secretFile(t, r.Password)}},
+		Config: config.Component{
+			Address: r.Address, Password: secretFile(t, r.Password),
+			Replication: config.Replication{Address: r.Address, Password: secretFile(t, r.Password)},
+		},
 	}
 }
 
@@ -84,7 +86,7 @@ func must(t *testing.T, what string) func([]string, error) {
 	}
 }
 
-func wantSource(t *testing.T, ctx context.Context, s replication.Store, want bool) {
+func wantSource(ctx context.Context, t *testing.T, s replication.Store, want bool) {
 	t.Helper()
 	ok, seen, err := s.IsSource(ctx)
 	if err != nil {
@@ -95,7 +97,7 @@ func wantSource(t *testing.T, ctx context.Context, s replication.Store, want boo
 	}
 }
 
-func awaitCaughtUp(t *testing.T, ctx context.Context, s replication.Store, source replication.Endpoint) {
+func awaitCaughtUp(ctx context.Context, t *testing.T, s replication.Store, source replication.Endpoint) {
 	t.Helper()
 	if err := Await(ctx, 20*time.Second, "catch up", func(ctx context.Context) string {
 		ok, seen, err := s.CaughtUp(ctx, source)
@@ -111,7 +113,7 @@ func awaitCaughtUp(t *testing.T, ctx context.Context, s replication.Store, sourc
 	}
 }
 
-func insert(t *testing.T, ctx context.Context, m *Maria, flight string) {
+func insert(ctx context.Context, t *testing.T, m *Maria, flight string) {
 	t.Helper()
 	if err := m.Exec(ctx, "REPLACE INTO ops.flights VALUES ('"+flight+"', 1, '{}', NOW(3))"); err != nil {
 		t.Fatal(err)
@@ -124,24 +126,24 @@ func TestMariaDBPlannedSwitchAndHome(t *testing.T) {
 	ea, eb := mariaEndpoint(t, a), mariaEndpoint(t, b)
 	sa, sb := open(t, ea), open(t, eb)
 
-	wantSource(t, ctx, sa, true)
-	wantSource(t, ctx, sb, false)
-	insert(t, ctx, a, "MU5101")
+	wantSource(ctx, t, sa, true)
+	wantSource(ctx, t, sb, false)
+	insert(ctx, t, a, "MU5101")
 	must(t, "demote primary")(sa.Demote(ctx))
 	must(t, "demote primary again")(sa.Demote(ctx))
-	awaitCaughtUp(t, ctx, sb, ea)
+	awaitCaughtUp(ctx, t, sb, ea)
 	must(t, "promote standby")(sb.Promote(ctx))
 	must(t, "promote standby again")(sb.Promote(ctx))
-	wantSource(t, ctx, sb, true)
-	wantSource(t, ctx, sa, false)
+	wantSource(ctx, t, sb, true)
+	wantSource(ctx, t, sa, false)
 
-	insert(t, ctx, b, "MU5102")
+	insert(ctx, t, b, "MU5102")
 	must(t, "primary follows")(sa.Follow(ctx, eb))
 	must(t, "primary follows again")(sa.Follow(ctx, eb))
 	if ok, seen, err := sa.Follows(ctx, eb); err != nil || !ok {
 		t.Fatalf("Follows = %v, %s, %v", ok, seen, err)
 	}
-	awaitCaughtUp(t, ctx, sa, eb)
+	awaitCaughtUp(ctx, t, sa, eb)
 	if n, err := a.Query(ctx, "SELECT COUNT(*) FROM ops.flights WHERE flight IN ('MU5101','MU5102')"); err != nil || n != "2" {
 		t.Fatalf("primary has %s of 2 rows (%v)", n, err)
 	}
@@ -151,11 +153,11 @@ func TestMariaDBPlannedSwitchAndHome(t *testing.T) {
 
 	// Home: the same way back.
 	must(t, "demote standby")(sb.Demote(ctx))
-	awaitCaughtUp(t, ctx, sa, eb)
+	awaitCaughtUp(ctx, t, sa, eb)
 	must(t, "promote primary")(sa.Promote(ctx))
-	insert(t, ctx, a, "MU5103")
+	insert(ctx, t, a, "MU5103")
 	must(t, "standby follows")(sb.Follow(ctx, ea))
-	awaitCaughtUp(t, ctx, sb, ea)
+	awaitCaughtUp(ctx, t, sb, ea)
 	if n, err := b.Query(ctx, "SELECT COUNT(*) FROM ops.flights"); err != nil || n != "3" {
 		t.Fatalf("standby has %s of 3 rows (%v)", n, err)
 	}
@@ -166,7 +168,7 @@ func TestMariaDBAfterACrash(t *testing.T) {
 	a, b := s.Primary.Maria, s.Standby.Maria
 	ea, eb := mariaEndpoint(t, a), mariaEndpoint(t, b)
 	sa, sb := open(t, ea), open(t, eb)
-	insert(t, ctx, a, "MU5101")
+	insert(ctx, t, a, "MU5101")
 	a.Kill()
 
 	if _, _, err := sa.IsSource(ctx); !errors.Is(err, replication.ErrUnreachable) {
@@ -179,14 +181,14 @@ func TestMariaDBAfterACrash(t *testing.T) {
 		t.Fatalf("Applied = %v, %s, %v", ok, seen, err)
 	}
 	must(t, "promote standby")(sb.Promote(ctx))
-	insert(t, ctx, b, "MU5102")
+	insert(ctx, t, b, "MU5102")
 
 	if err := a.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	wantSource(t, ctx, sa, false) // it came back read-only
+	wantSource(ctx, t, sa, false) // it came back read-only
 	must(t, "old primary follows")(sa.Follow(ctx, eb))
-	awaitCaughtUp(t, ctx, sa, eb)
+	awaitCaughtUp(ctx, t, sa, eb)
 }
 
 func TestMariaDBDivergedSideIsNotOverwritten(t *testing.T) {
@@ -199,10 +201,10 @@ func TestMariaDBDivergedSideIsNotOverwritten(t *testing.T) {
 	if err := b.Exec(ctx, "STOP REPLICA IO_THREAD"); err != nil {
 		t.Fatal(err)
 	}
-	insert(t, ctx, a, "LOST1")
-	insert(t, ctx, a, "LOST2")
+	insert(ctx, t, a, "LOST1")
+	insert(ctx, t, a, "LOST2")
 	must(t, "promote standby")(sb.Promote(ctx))
-	insert(t, ctx, b, "MU5102")
+	insert(ctx, t, b, "MU5102")
 
 	pos, err := a.Query(ctx, "SELECT @@gtid_binlog_pos")
 	if err != nil {
@@ -239,7 +241,7 @@ func TestMariaDBPromoteAppliesWhatWasReceived(t *testing.T) {
 	if err := b.Exec(ctx, "STOP REPLICA SQL_THREAD"); err != nil {
 		t.Fatal(err)
 	}
-	insert(t, ctx, a, "MU5101") // semi-synchronous: received by the standby when this returns
+	insert(ctx, t, a, "MU5101") // semi-synchronous: received by the standby when this returns
 	a.Kill()
 	if ok, seen, err := sb.Applied(ctx); err != nil || ok {
 		t.Fatalf("Applied = %v (%s, %v), want false: one transaction waits", ok, seen, err)
@@ -259,7 +261,7 @@ func TestMariaDBPromoteDoesNotThrowTheRelayLogAway(t *testing.T) {
 	if err := b.Exec(ctx, "STOP REPLICA SQL_THREAD"); err != nil {
 		t.Fatal(err)
 	}
-	insert(t, ctx, a, "MU5101")
+	insert(ctx, t, a, "MU5101")
 	if err := b.Exec(ctx, "STOP REPLICA"); err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +273,7 @@ func TestMariaDBPromoteDoesNotThrowTheRelayLogAway(t *testing.T) {
 	}
 	// With the source alive, following it again brings them back.
 	must(t, "follow")(sb.Follow(ctx, ea))
-	awaitCaughtUp(t, ctx, sb, ea)
+	awaitCaughtUp(ctx, t, sb, ea)
 	must(t, "promote")(sb.Promote(ctx))
 }
 
@@ -282,7 +284,7 @@ func TestMariaDBPromoteStopsAtATransactionThatCannotBeApplied(t *testing.T) {
 	if err := b.Exec(ctx, "SET GLOBAL gtid_strict_mode=0", "DROP TABLE ops.flights"); err != nil {
 		t.Fatal(err)
 	}
-	insert(t, ctx, a, "MU5101")
+	insert(ctx, t, a, "MU5101")
 	if err := Await(ctx, 10*time.Second, "the SQL thread stops", func(ctx context.Context) string {
 		if _, _, err := sb.Applied(ctx); errors.Is(err, replication.ErrBroken) {
 			return ""
@@ -348,25 +350,25 @@ func TestRedisSwitchAndHome(t *testing.T) {
 	if err := a.Client().Set(ctx, "flight:MU5101", "B12", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
-	wantSource(t, ctx, sa, true)
-	wantSource(t, ctx, sb, false)
+	wantSource(ctx, t, sa, true)
+	wantSource(ctx, t, sb, false)
 
 	must(t, "demote primary")(sa.Demote(ctx))
 	must(t, "demote primary again")(sa.Demote(ctx))
-	wantSource(t, ctx, sa, false)
+	wantSource(ctx, t, sa, false)
 	if err := a.Client().Set(ctx, "flight:MU5101", "B99", 0).Err(); err == nil || !strings.Contains(err.Error(), "NOREPLICAS") {
 		t.Fatalf("write on a fenced primary: %v", err)
 	}
-	awaitCaughtUp(t, ctx, sb, ea)
+	awaitCaughtUp(ctx, t, sb, ea)
 	must(t, "promote standby")(sb.Promote(ctx))
 	must(t, "promote standby again")(sb.Promote(ctx))
-	wantSource(t, ctx, sb, true)
+	wantSource(ctx, t, sb, true)
 	if err := b.Client().Set(ctx, "flight:MU5102", "B13", 0).Err(); err != nil {
 		t.Fatal(err)
 	}
 	must(t, "primary follows")(sa.Follow(ctx, eb))
 	must(t, "primary follows again")(sa.Follow(ctx, eb))
-	awaitCaughtUp(t, ctx, sa, eb)
+	awaitCaughtUp(ctx, t, sa, eb)
 	if v := a.Client().Get(ctx, "flight:MU5102").Val(); v != "B13" {
 		t.Fatalf("primary has %q", v)
 	}

@@ -5,8 +5,10 @@ package lab
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -53,9 +55,11 @@ func newGateway(dir, site, address string, port int, monitoring string) (*Gatewa
 	if err := serverFile(conf, fmt.Sprintf(nginxConf, d, address, port, site, monitoring)); err != nil {
 		return nil, err
 	}
-	g := &Gateway{Site: site, Address: address, URL: fmt.Sprintf("http://%s:%d", address, port)}
-	g.proc = &proc{name: "nginx", dir: d, args: []string{"nginx", "-e", "stderr", "-p", d, "-c", conf},
-		ready: func(ctx context.Context) error { return healthy(ctx, g.URL+"/healthz") }}
+	g := &Gateway{Site: site, Address: address, URL: "http://" + net.JoinHostPort(address, strconv.Itoa(port))}
+	g.proc = &proc{
+		name: "nginx", dir: d, args: []string{"nginx", "-e", "stderr", "-p", d, "-c", conf},
+		ready: func(ctx context.Context) error { return healthy(ctx, g.URL+"/healthz") },
+	}
 	return g, nil
 }
 

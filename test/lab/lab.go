@@ -112,8 +112,10 @@ func (l *Lab) writeConfig() error {
 		return err
 	}
 	files := map[string]string{"tsig": l.DNS.TSIG, "redis": l.Primary.Redis.Password}
-	v := view{Home: l.Primary.Name, Zone: Zone, Authority: l.DNS.Authority, KeyName: KeyName, Resolver: l.DNS.Resolver,
-		Secrets: secrets, TTL: TTL.String(), Domains: domains}
+	v := view{
+		Home: l.Primary.Name, Zone: Zone, Authority: l.DNS.Authority, KeyName: KeyName, Resolver: l.DNS.Resolver,
+		Secrets: secrets, TTL: TTL.String(), Domains: domains,
+	}
 	for i, s := range []*Site{l.Primary, l.Standby} {
 		for _, a := range []string{"probe", "control", "repl"} {
 			files[s.Name+"-"+a] = s.Maria.Passwords[a]

@@ -5,6 +5,7 @@ package lab
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"syscall"
@@ -208,7 +209,7 @@ func (m *Maria) replicaStatus(ctx context.Context) string {
 	for i := range cells {
 		ptrs[i] = &cells[i]
 	}
-	if err := rows.Scan(ptrs...); err != nil {
+	if err := errors.Join(rows.Scan(ptrs...), rows.Err()); err != nil {
 		return err.Error()
 	}
 	out := ""

@@ -62,9 +62,11 @@ func newRedis(dir, site string, port int, password string, source *Redis) (*Redi
 	}
 	quietRedis()
 	r := &Redis{Site: site, Address: fmt.Sprintf("127.0.0.1:%d", port), Password: password}
-	r.client = redis.NewClient(&redis.Options{Addr: r.Address, Password: password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
+	r.client = redis.NewClient(&redis.Options{
+		Addr: r.Address, Password: password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
 		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, ContextTimeoutEnabled: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}})
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
 	r.proc = &proc{
 		name: "redis-server", dir: d, args: []string{"redis-server", conf},
 		ready: func(ctx context.Context) error { return r.client.Ping(ctx).Err() },

@@ -13,7 +13,7 @@ import (
 )
 
 // served waits until users are served by a site again and again.
-func served(t *testing.T, ctx context.Context, l *Lab, site string) {
+func served(ctx context.Context, t *testing.T, l *Lab, site string) {
 	t.Helper()
 	from := l.Users.Seen().ServedBy[site]
 	if err := Await(ctx, 20*time.Second, "users are served by "+site, func(context.Context) string {
@@ -27,7 +27,7 @@ func served(t *testing.T, ctx context.Context, l *Lab, site string) {
 }
 
 // zoneSays checks every name at the authority and at the resolver.
-func zoneSays(t *testing.T, ctx context.Context, l *Lab, site string) {
+func zoneSays(ctx context.Context, t *testing.T, l *Lab, site string) {
 	t.Helper()
 	want := []string{l.Gateways[site].Address}
 	for _, d := range l.Domains {
@@ -40,7 +40,7 @@ func zoneSays(t *testing.T, ctx context.Context, l *Lab, site string) {
 }
 
 // writer checks which MariaDB and which Redis take writes, by asking them directly.
-func writer(t *testing.T, ctx context.Context, m *Maria, r *Redis, want bool) {
+func writer(ctx context.Context, t *testing.T, m *Maria, r *Redis, want bool) {
 	t.Helper()
 	ro, err := m.Query(ctx, "SELECT @@read_only")
 	if err != nil || (ro == "0") != want {
@@ -61,7 +61,7 @@ func TestStory(t *testing.T) {
 	a, b := l.Primary, l.Standby
 
 	var st statusDoc
-	c.want(t, ctx, 0, &st, "status")
+	c.want(ctx, t, 0, &st, "status")
 	if st.Case != "normal" || st.ServingSite != "primary" || st.Environment != "production" || st.Advice.Action != "none" {
 		t.Fatalf("before: %+v", st)
 	}
@@ -70,25 +70,25 @@ func TestStory(t *testing.T) {
 			t.Errorf("sync of %s: %s, lag %v (%s)", name, state, lag, note)
 		}
 	}
-	c.want(t, ctx, 2, nil, "failover", "--to", "nowhere", "--yes", "--reason", "no such site")
-	zoneSays(t, ctx, l, "primary")
+	c.want(ctx, t, 2, nil, "failover", "--to", "nowhere", "--yes", "--reason", "no such site")
+	zoneSays(ctx, t, l, "primary")
 
 	a.Maria.Kill()
 	killed := time.Now()
-	c.want(t, ctx, 3, &st, "status")
+	c.want(ctx, t, 3, &st, "status")
 	if st.Case != "business-down" || st.Advice.Action != "failover" || st.Advice.To != "standby" || len(st.Advice.Because) == 0 {
 		t.Fatalf("after kill -9 of the primary's MariaDB: case %s, advice %+v", st.Case, st.Advice)
 	}
 
 	var run runDoc
-	c.want(t, ctx, 0, &run, "failover", "--to", "standby", "--yes", "--reason", "MariaDB of the main machine room is gone")
+	c.want(ctx, t, 0, &run, "failover", "--to", "standby", "--yes", "--reason", "MariaDB of the main machine room is gone")
 	run.log(t)
 	if run.State != "done" || run.From != "primary" || run.To != "standby" || run.DNS.Changed != len(l.Domains) {
 		t.Errorf("the run: %+v", run)
 	}
-	zoneSays(t, ctx, l, "standby")
-	served(t, ctx, l, "standby")
-	writer(t, ctx, b.Maria, b.Redis, true)
+	zoneSays(ctx, t, l, "standby")
+	served(ctx, t, l, "standby")
+	writer(ctx, t, b.Maria, b.Redis, true)
 	t.Logf("users: served by the standby %s after the kill; %+v", time.Since(killed).Round(time.Millisecond), l.Users.Seen())
 	if err := Await(ctx, 10*time.Second, "new flights are written at the standby", func(ctx context.Context) string {
 		if n, err := b.Maria.Query(ctx, `SELECT COUNT(*) FROM ops.flights WHERE doc LIKE '%"written_by":"standby"%'`); err != nil || n == "0" {
@@ -100,27 +100,27 @@ func TestStory(t *testing.T) {
 	}
 
 	// Not home yet: the old primary's MariaDB is down.
-	c.want(t, ctx, 4, nil, "failback", "--yes", "--reason", "too early")
-	zoneSays(t, ctx, l, "standby")
+	c.want(ctx, t, 4, nil, "failback", "--yes", "--reason", "too early")
+	zoneSays(ctx, t, l, "standby")
 	if err := a.Maria.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	turnRound(t, ctx, c)
-	home(t, ctx, l, c)
+	turnRound(ctx, t, c)
+	home(ctx, t, l, c)
 
-	reports(t, ctx, c)
+	reports(ctx, t, c)
 }
 
 // turnRound makes the old primary's stores follow the site that serves now.
-func turnRound(t *testing.T, ctx context.Context, c *console) {
+func turnRound(ctx context.Context, t *testing.T, c *console) {
 	t.Helper()
 	var run runDoc
-	c.want(t, ctx, 0, &run, "sync", "run", "--yes", "--reason", "turn replication round")
+	c.want(ctx, t, 0, &run, "sync", "run", "--yes", "--reason", "turn replication round")
 	run.log(t)
 }
 
 // home fails back as soon as the console says that nothing stands in the way.
-func home(t *testing.T, ctx context.Context, l *Lab, c *console) {
+func home(ctx context.Context, t *testing.T, l *Lab, c *console) {
 	t.Helper()
 	if err := Await(ctx, 60*time.Second, "nothing stands in the way of a failback", func(ctx context.Context) string {
 		code, out, errs, err := c.run(ctx, "plan", "failback")
@@ -132,15 +132,15 @@ func home(t *testing.T, ctx context.Context, l *Lab, c *console) {
 		t.Fatal(err)
 	}
 	var run runDoc
-	c.want(t, ctx, 0, &run, "failback", "--yes", "--reason", "home")
+	c.want(ctx, t, 0, &run, "failback", "--yes", "--reason", "home")
 	run.log(t)
 	if run.State != "done" || run.To != "primary" {
 		t.Errorf("the failback: %+v", run)
 	}
-	zoneSays(t, ctx, l, "primary")
-	served(t, ctx, l, "primary")
-	writer(t, ctx, l.Primary.Maria, l.Primary.Redis, true)
-	writer(t, ctx, l.Standby.Maria, l.Standby.Redis, false)
+	zoneSays(ctx, t, l, "primary")
+	served(ctx, t, l, "primary")
+	writer(ctx, t, l.Primary.Maria, l.Primary.Redis, true)
+	writer(ctx, t, l.Standby.Maria, l.Standby.Redis, false)
 	if err := Await(ctx, 30*time.Second, "all well, the standby follows again", func(ctx context.Context) string {
 		code, out, errs, err := c.run(ctx, "status", "-o", "json")
 		if err != nil || code != 0 {
@@ -151,16 +151,16 @@ func home(t *testing.T, ctx context.Context, l *Lab, c *console) {
 		t.Fatal(err)
 	}
 	var st statusDoc
-	c.want(t, ctx, 0, &st, "status")
+	c.want(ctx, t, 0, &st, "status")
 	if st.Case != "normal" || st.ServingSite != "primary" {
 		t.Errorf("at home: %s, serving %s", st.Case, st.ServingSite)
 	}
-	equal(t, ctx, l)
+	equal(ctx, t, l)
 	t.Logf("users in all: %+v", l.Users.Seen())
 }
 
 // equal compares the two MariaDBs row by row, once both are at rest.
-func equal(t *testing.T, ctx context.Context, l *Lab) {
+func equal(ctx context.Context, t *testing.T, l *Lab) {
 	t.Helper()
 	if err := Await(ctx, 20*time.Second, "both MariaDBs hold the same rows", func(ctx context.Context) string {
 		const sum = "SELECT CONCAT(COUNT(*), ':', BIT_XOR(CRC32(CONCAT_WS('|', flight, version, doc, updated_at)))) FROM ops.flights"
@@ -176,12 +176,12 @@ func equal(t *testing.T, ctx context.Context, l *Lab) {
 }
 
 // reports reads the journal as the next shift would.
-func reports(t *testing.T, ctx context.Context, c *console) {
+func reports(ctx context.Context, t *testing.T, c *console) {
 	t.Helper()
 	var list struct {
 		Runs []runDoc `json:"runs"`
 	}
-	c.want(t, ctx, 0, &list, "runs", "list")
+	c.want(ctx, t, 0, &list, "runs", "list")
 	kinds := map[string]string{}
 	for _, r := range list.Runs {
 		if r.State == "done" {
@@ -195,7 +195,7 @@ func reports(t *testing.T, ctx context.Context, c *console) {
 	if err != nil || code != 0 || !strings.Contains(out, "MariaDB of the main machine room is gone") {
 		t.Errorf("runs report: exit %d, %v %s\n%s", code, err, errs, out)
 	}
-	c.want(t, ctx, 0, nil, "runs", "verify")
+	c.want(ctx, t, 0, nil, "runs", "verify")
 
 	// No secret of the lab is in anything that was written or printed (promise 12).
 	secrets := secretsOf(t, c)
@@ -243,7 +243,7 @@ func TestStoryFrozenDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	var st statusDoc
-	c.want(t, ctx, 3, &st, "status")
+	c.want(ctx, t, 3, &st, "status")
 	if st.Case != "business-down" {
 		t.Fatalf("a frozen MariaDB: case %s", st.Case)
 	}
@@ -252,10 +252,10 @@ func TestStoryFrozenDatabase(t *testing.T) {
 		t.Errorf("lag %v is stated behind a frozen source (%s)", lag, note)
 	}
 	var run runDoc
-	c.want(t, ctx, 0, &run, "failover", "--to", "standby", "--yes", "--reason", "frozen")
+	c.want(ctx, t, 0, &run, "failover", "--to", "standby", "--yes", "--reason", "frozen")
 	run.log(t)
-	served(t, ctx, l, "standby")
-	writer(t, ctx, l.Standby.Maria, l.Standby.Redis, true)
+	served(ctx, t, l, "standby")
+	writer(ctx, t, l.Standby.Maria, l.Standby.Redis, true)
 
 	if err := l.Primary.Maria.Thaw(); err != nil {
 		t.Fatal(err)
@@ -275,23 +275,23 @@ func TestStoryGateway(t *testing.T) {
 	c := newConsole(t, l)
 	l.Gateways["primary"].Kill()
 	var st statusDoc
-	c.want(t, ctx, 3, &st, "status")
+	c.want(ctx, t, 3, &st, "status")
 	if st.Advice.Action != "failover" || st.Advice.To != "standby" {
 		t.Fatalf("without the primary's gateway: case %s, advice %+v", st.Case, st.Advice)
 	}
 	var run runDoc
-	c.want(t, ctx, 0, &run, "failover", "--to", "standby", "--yes", "--reason", "gateway")
+	c.want(ctx, t, 0, &run, "failover", "--to", "standby", "--yes", "--reason", "gateway")
 	run.log(t)
-	zoneSays(t, ctx, l, "standby")
-	served(t, ctx, l, "standby")
-	writer(t, ctx, l.Standby.Maria, l.Standby.Redis, true)
-	writer(t, ctx, l.Primary.Maria, l.Primary.Redis, false) // fenced: it was reachable
+	zoneSays(ctx, t, l, "standby")
+	served(ctx, t, l, "standby")
+	writer(ctx, t, l.Standby.Maria, l.Standby.Redis, true)
+	writer(ctx, t, l.Primary.Maria, l.Primary.Redis, false) // fenced: it was reachable
 
 	if err := l.Gateways["primary"].Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	turnRound(t, ctx, c)
-	home(t, ctx, l, c)
+	turnRound(ctx, t, c)
+	home(ctx, t, l, c)
 }
 
 // TestStoryKilledConsole: the console itself is killed in the middle of a failover. The
@@ -321,18 +321,18 @@ func TestStoryKilledConsole(t *testing.T) {
 	var list struct {
 		Runs []runDoc `json:"runs"`
 	}
-	c.want(t, ctx, 0, &list, "runs", "list")
+	c.want(ctx, t, 0, &list, "runs", "list")
 	if len(list.Runs) != 1 || list.Runs[0].State != "interrupted" {
 		t.Fatalf("the journal says %+v, want one interrupted run", list.Runs)
 	}
 	var run runDoc
-	c.want(t, ctx, 0, &run, "runs", "resume", list.Runs[0].ID, "--yes")
+	c.want(ctx, t, 0, &run, "runs", "resume", list.Runs[0].ID, "--yes")
 	run.log(t)
 	if run.State != "done" {
 		t.Errorf("resumed: %s", run.State)
 	}
-	zoneSays(t, ctx, l, "standby")
-	served(t, ctx, l, "standby")
-	writer(t, ctx, l.Standby.Maria, l.Standby.Redis, true)
-	c.want(t, ctx, 0, nil, "runs", "verify")
+	zoneSays(ctx, t, l, "standby")
+	served(ctx, t, l, "standby")
+	writer(ctx, t, l.Standby.Maria, l.Standby.Redis, true)
+	c.want(ctx, t, 0, nil, "runs", "verify")
 }

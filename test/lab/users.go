@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -102,13 +103,13 @@ func Call(ctx context.Context, resolver string, port int, name string) (site str
 	if err != nil {
 		return "", fmt.Errorf("resolve %s: %w", name, err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d/monitoring/flights", name, port), nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(name, strconv.Itoa(port))+"/monitoring/flights", nil)
 	if err != nil {
 		return "", err
 	}
 	d := net.Dialer{}
 	tr := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return d.DialContext(ctx, network, fmt.Sprintf("%s:%d", addrs[0], port))
+		return d.DialContext(ctx, network, net.JoinHostPort(addrs[0], strconv.Itoa(port)))
 	}}
 	defer tr.CloseIdleConnections()
 	a, err := tr.RoundTrip(req)

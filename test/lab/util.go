@@ -53,21 +53,26 @@ func freePort(ctx context.Context, addresses ...string) (int, error) {
 }
 
 func portFree(ctx context.Context, port int, addresses []string) bool {
-	var lc net.ListenConfig
 	for _, a := range addresses {
-		at := net.JoinHostPort(a, strconv.Itoa(port))
-		l, err := lc.Listen(ctx, "tcp4", at)
-		if err != nil {
+		if !bindable(ctx, net.JoinHostPort(a, strconv.Itoa(port))) {
 			return false
 		}
-		defer func() { _ = l.Close() }()
-		p, err := lc.ListenPacket(ctx, "udp4", at)
-		if err != nil {
-			return false
-		}
-		defer func() { _ = p.Close() }()
 	}
 	return true
+}
+
+func bindable(ctx context.Context, address string) bool {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp4", address)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = l.Close() }()
+	p, err := lc.ListenPacket(ctx, "udp4", address)
+	if err != nil {
+		return false
+	}
+	return p.Close() == nil
 }
 
 // Await asks until look returns "", or fails with what it said last.
