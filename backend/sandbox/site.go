@@ -25,7 +25,7 @@ import (
 const brokersPerSite = 3
 
 // ingestEvery is how often the ingest job asks the feeds.
-const ingestEvery = 250 * time.Millisecond
+const ingestEvery = 500 * time.Millisecond
 
 // partitions of the topic of messages.
 const partitions = 2

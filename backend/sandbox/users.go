@@ -77,7 +77,7 @@ func (c *crowd) close() {
 
 // run is one station: a request, a pause, the other page.
 func (c *crowd) run(ctx context.Context, name, domain string, after time.Duration) {
-	pages := []string{"/monitoring/flights", "/scheduling/tasks"}
+	pages := []string{"/monitoring/flights?limit=10", "/scheduling/tasks?limit=10"}
 	t := time.NewTimer(after)
 	defer t.Stop()
 	for i := 0; ; i++ {

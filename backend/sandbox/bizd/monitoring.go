@@ -30,7 +30,7 @@ type MonitoringOptions struct {
 	MySQL   SQL
 	// Elasticsearch, with its account.
 	ElasticsearchURL, User, Password string
-	// Flush is how often changes are written; 0 = 500 ms.
+	// Flush is how often changes are written; 0 = 1 s.
 	Flush  time.Duration
 	Logger *slog.Logger
 }
@@ -72,7 +72,7 @@ type aspect struct {
 // StartMonitoring serves and consumes until Close. It does not wait for its stores.
 func StartMonitoring(o MonitoringOptions) (*Monitoring, error) {
 	if o.Flush == 0 {
-		o.Flush = 500 * time.Millisecond
+		o.Flush = time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -86,7 +86,8 @@ func StartMonitoring(o MonitoringOptions) (*Monitoring, error) {
 	m.kafka, err = kgo.NewClient(
 		kgo.SeedBrokers(o.Brokers...), kgo.ConsumeTopics(o.Topic), kgo.ClientID("monitoring"),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxWait(500*time.Millisecond), kgo.MetadataMinAge(500*time.Millisecond),
+		kgo.FetchMaxWait(500*time.Millisecond), kgo.FetchMinBytes(64<<10), // a fetch each half second, whatever comes
+		kgo.MetadataMinAge(500*time.Millisecond),
 		kgo.DialTimeout(time.Second), kgo.RetryBackoffFn(func(int) time.Duration { return 250 * time.Millisecond }),
 	)
 	if err != nil {

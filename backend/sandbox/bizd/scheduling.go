@@ -27,7 +27,7 @@ type SchedulingOptions struct {
 	Feeds []string
 	// Redis address and password.
 	Redis, RedisPassword string
-	// Every is how often Data is read; 0 = 1 s.
+	// Every is how often Data is read; 0 = 2 s.
 	Every  time.Duration
 	Logger *slog.Logger
 }
@@ -65,7 +65,7 @@ var taskOf = map[string]string{
 // StartScheduling serves and reads until Close. It does not wait for its stores.
 func StartScheduling(o SchedulingOptions) (*Scheduling, error) {
 	if o.Every == 0 {
-		o.Every = time.Second
+		o.Every = 2 * time.Second
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
