@@ -198,6 +198,9 @@ func TestSandboxRedisThereAndBack(t *testing.T) {
 	if v := ca.Get(t.Context(), "k").Val(); v != "2" {
 		t.Errorf("the primary has %q", v)
 	}
+	if _, err := b.Follow(t.Context(), ea); !errors.Is(err, replication.ErrLoop) {
+		t.Errorf("a ring: %v, want ErrLoop", err)
+	}
 }
 
 func searchSite(t *testing.T, name string) (replication.Endpoint, *searchd.Server, string) {
