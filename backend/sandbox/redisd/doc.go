@@ -3,8 +3,9 @@
 // replicated server answers them, REPLICAOF over real TCP, READONLY refusals, and
 // delayed replication for drills.
 //
-// It does not: persist anything, replicate Lua scripts or blocking commands, or
-// know sites.
+// It does not: persist anything, replicate Lua scripts or blocking commands, know
+// sites, or notice that WATCH made an EXEC fail (replicas get its commands all the
+// same).
 //
 // It may be imported by backend/sandbox and tests. It imports nothing of dutyops.
 package redisd

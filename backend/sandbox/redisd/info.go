@@ -72,6 +72,27 @@ func (s *Server) info() string {
 	return b.String()
 }
 
+// sections keeps the parts of INFO that were asked for: all of them without names.
+func sections(text string, names []string) string {
+	var out []string
+	for part := range strings.SplitSeq(text, "\r\n\r\n") {
+		title, _, _ := strings.Cut(strings.TrimPrefix(part, "# "), "\r\n")
+		for _, n := range names {
+			if strings.EqualFold(n, title) || strings.EqualFold(n, "all") || strings.EqualFold(n, "everything") || strings.EqualFold(n, "default") {
+				out = append(out, strings.TrimSuffix(part, "\r\n"))
+				break
+			}
+		}
+	}
+	if len(names) == 0 {
+		return text
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return strings.Join(out, "\r\n\r\n") + "\r\n"
+}
+
 func (s *Server) role(c *server.Peer) {
 	s.wmu.Lock()
 	offset := s.offset

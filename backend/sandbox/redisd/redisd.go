@@ -149,13 +149,19 @@ func (s *Server) hook(c *server.Peer, cmd string, args ...string) bool {
 	}
 	switch cmd {
 	case "INFO":
-		c.WriteBulk(s.info())
+		c.WriteBulk(sections(s.info(), args))
 	case "ROLE":
 		s.role(c)
 	case "REPLICAOF", "SLAVEOF":
 		s.replicaOf(c, args)
 	case "CONFIG":
 		s.configure(c, args)
+	case "COMMAND":
+		// redis-cli asks for DOCS first, and gives up on miniredis's answer.
+		if len(args) == 0 || !strings.EqualFold(args[0], "DOCS") {
+			return false
+		}
+		c.WriteMapLen(0)
 	case "DUTYOPS.REPLAY":
 		s.admit(c, args)
 	case "DUTYOPS.PULL":

@@ -149,3 +149,27 @@ func TestOneFurtherBehindThanTheLogGetsASnapshot(t *testing.T) {
 	_, cb := begin(t, Options{ReplicaOf: a.Addr()})
 	until(t, "everything", func() bool { return cb.DBSize(t.Context()).Val() == ca.DBSize(t.Context()).Val() })
 }
+
+func TestInfoBySection(t *testing.T) {
+	_, c := begin(t, Options{})
+	one := c.Info(t.Context(), "replication").Val()
+	if !strings.HasPrefix(one, "# Replication\r\nrole:master\r\n") || strings.Contains(one, "redis_version") {
+		t.Errorf("INFO replication: %q", one)
+	}
+	if all := c.Info(t.Context()).Val(); !strings.Contains(all, "redis_version:") || !strings.Contains(all, "role:master") {
+		t.Errorf("INFO: %q", all)
+	}
+	if none := c.Info(t.Context(), "nothing").Val(); none != "" {
+		t.Errorf("INFO nothing: %q", none)
+	}
+}
+
+// TestCommandLineClient: redis-cli reads its standard input only after COMMAND DOCS
+// was answered with a map or an error, not with the list of COMMAND.
+func TestCommandLineClient(t *testing.T) {
+	_, c := begin(t, Options{})
+	docs, err := c.Do(t.Context(), "COMMAND", "DOCS").Result()
+	if m, ok := docs.(map[any]any); err != nil || !ok || len(m) != 0 {
+		t.Errorf("COMMAND DOCS: %v, %v", docs, err)
+	}
+}
