@@ -148,12 +148,12 @@ func TestRealCountdownStartsOnce(t *testing.T) {
 			time.Sleep(100 * time.Millisecond)
 		}
 		time.Sleep(4700 * time.Millisecond)
-		if w.Starts != 0 {
+		if w.Starts() != 0 {
 			t.Error("started before five seconds had passed")
 		}
 		time.Sleep(time.Second)
-		if w.Starts != 1 {
-			t.Errorf("started %d times after six seconds, want once", w.Starts)
+		if w.Starts() != 1 {
+			t.Errorf("started %d times after six seconds, want once", w.Starts())
 		}
 		p.Quit()
 		<-done

@@ -30,14 +30,14 @@ func TestFailoverStartsExactlyTheReviewedPlan(t *testing.T) {
 	r.press("enter", "text:standby", "enter", "text:storm", "enter")
 	r.want("Starting in 5 s", "any key stops it")
 	r.arm(4)
-	if r.w.Starts != 0 {
+	if r.w.Starts() != 0 {
 		t.Fatal("started before the countdown had ended")
 	}
 	r.arm(1)
-	if r.w.Starts != 1 {
-		t.Fatalf("Start was called %d times, want once", r.w.Starts)
+	if r.w.Starts() != 1 {
+		t.Fatalf("Start was called %d times, want once", r.w.Starts())
 	}
-	got := r.w.LastStart
+	got := r.w.LastStart()
 	if got.PlanHash != plan.Hash || got.To != "standby" || got.Reason != "storm" || got.Operator != "m.okafor" {
 		t.Fatalf("asked the engine for %+v, want hash %s to standby", got, plan.Hash)
 	}
@@ -57,7 +57,7 @@ func TestCountdownStopsAtAnyKey(t *testing.T) {
 		for range 9 {
 			r.send(old) // ticks of the countdown that was stopped
 		}
-		if r.w.Starts != 0 {
+		if r.w.Starts() != 0 {
 			t.Fatalf("key %s: the run started although it was stopped", k)
 		}
 	}
@@ -83,7 +83,7 @@ func TestConfirmationRefusesPasteHeldKeysAndWrongNames(t *testing.T) {
 	}
 	r.press("esc")
 	r.want("Cancelled. Nothing was changed.")
-	if r.w.Starts != 0 {
+	if r.w.Starts() != 0 {
 		t.Fatal("something was started")
 	}
 }
@@ -93,7 +93,7 @@ func TestConfirmationAsksForAReason(t *testing.T) {
 	r.press("f", "enter", "text:standby", "enter", "enter")
 	r.want("A reason is needed")
 	r.arm(9)
-	if r.w.Starts != 0 {
+	if r.w.Starts() != 0 {
 		t.Fatal("started without a reason")
 	}
 }
@@ -247,7 +247,7 @@ func TestNoKeyStartsAFailover(t *testing.T) {
 				r.press(page)
 			}
 			r.press(string(c))
-			if r.w.Starts != 0 {
+			if r.w.Starts() != 0 {
 				t.Fatalf("key %q on page %q started a run", c, page)
 			}
 		}

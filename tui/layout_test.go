@@ -23,8 +23,8 @@ func TestEverySizeFits(t *testing.T) {
 				if page != "" {
 					r.press(page)
 				}
-				for w := minWidth; w <= 230; w += 17 {
-					for h := minHeight; h <= 70; h += 5 {
+				for w := minWidth; w <= 230; w += 24 {
+					for h := minHeight; h <= 70; h += 9 {
 						r.a.w, r.a.h = w, h
 						r.fits()
 					}

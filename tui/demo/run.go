@@ -49,8 +49,8 @@ func (r *run) copy() backend.Run {
 func (w *World) Start(_ context.Context, req backend.StartRequest) (backend.Run, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.Starts++
-	w.LastStart = req
+	w.starts++
+	w.lastStart = req
 	p, err := w.plan(req.PlanRequest)
 	if err != nil {
 		return backend.Run{}, err

@@ -42,9 +42,8 @@ type World struct {
 	pause   []backend.Override
 	start   time.Time
 
-	// Starts counts Start calls; LastStart is the newest one.
-	Starts    int
-	LastStart backend.StartRequest
+	starts    int
+	lastStart backend.StartRequest
 	// FailStep makes the step with that id fail in the next run.
 	FailStep string
 	// PlanErr, when set, is what Plan returns.
@@ -76,6 +75,20 @@ func New(o Options) *World {
 	w.NoSandbox = o.Environment == failoverplan.Production
 	w.event("health", "good", "", "all targets answered; primary serves")
 	return w
+}
+
+// Starts counts the calls of Start.
+func (w *World) Starts() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.starts
+}
+
+// LastStart is what the newest call of Start asked for.
+func (w *World) LastStart() backend.StartRequest {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lastStart
 }
 
 // Changed implements backend.Face.

@@ -89,13 +89,13 @@ func TestFailoverByLines(t *testing.T) {
 		c.want(t, "pvg.gss.example.test A: 192.0.2.10 -> 198.51.100.20 TTL 2", "Type the name of the site")
 		c.typed(t, "standby", "storm")
 		c.want(t, "Starting in 5 s", "An empty line stops it.")
-		if w.Starts != 0 {
+		if w.Starts() != 0 {
 			t.Fatal("started before the pause")
 		}
 		time.Sleep(6 * time.Second)
 		synctest.Wait()
-		if w.Starts != 1 || w.LastStart.Reason != "storm" || w.LastStart.PlanHash == "" || w.LastStart.To != "standby" {
-			t.Fatalf("started %d times with %+v", w.Starts, w.LastStart)
+		if w.Starts() != 1 || w.LastStart().Reason != "storm" || w.LastStart().PlanHash == "" || w.LastStart().To != "standby" {
+			t.Fatalf("started %d times with %+v", w.Starts(), w.LastStart())
 		}
 		for w.Step() {
 			synctest.Wait()
@@ -115,7 +115,7 @@ func TestNothingStartsWithoutConfirmation(t *testing.T) {
 				c.typed(t, lines...)
 				time.Sleep(10 * time.Second)
 				synctest.Wait()
-				if w.Starts != 0 {
+				if w.Starts() != 0 {
 					t.Fatal("something was started")
 				}
 				if name != "back" {
