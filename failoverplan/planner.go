@@ -200,7 +200,7 @@ func (b *builder) add(s Step) {
 }
 
 // steps lays out the plan in the order that never leaves two writers: stop the old
-// one, wait for its last word, start the new one, then move the users, then prove it.
+// one, wait for its last word, start the new one, move the users, feed it, prove it.
 func steps(p *Plan, m move) []Step {
 	b := &builder{group: 1}
 	b.add(Step{Phase: PhaseDecide, Action: ActPreflight, Risk: R0, Site: m.To,
@@ -211,7 +211,9 @@ func steps(p *Plan, m move) []Step {
 	}
 	fence(b, m, leftSideOptional)
 	promote(b, m)
-	switchUsers(b, p, m.To)
+	pointNames(b, p, m.To)
+	feed(b, m, leftSideOptional)
+	proveUsers(b, p, m.To)
 	reprotect(b, m)
 	return b.steps
 }
@@ -282,18 +284,9 @@ func fence(b *builder, m move, optional bool) {
 	}
 	b.next()
 	catchUp(b, m, PhaseFence, optional, "Final sync: %s takes the last of %s (%s)")
-	if m.Data {
-		b.next()
-		for _, c := range m.ofKind(m.To, KafkaConnect) {
-			if len(c.Mirrors[m.DataFrom]) > 0 {
-				b.add(Step{Phase: PhaseFence, Action: ActStopMirror, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
-					Title: fmt.Sprintf("Stop mirroring Kafka from %s to %s, mark the cut", m.DataFrom, m.To), Undo: "resume the mirror"})
-			}
-		}
-	}
 }
 
-// promote makes the target the writer and gives it the feeds.
+// promote makes the target's stores the writable ones.
 func promote(b *builder, m move) {
 	b.next()
 	for _, k := range m.platforms() {
@@ -302,8 +295,33 @@ func promote(b *builder, m move) {
 				Title: fmt.Sprintf("Promote %s: %s/%s becomes the writable one", m.To, k, c.Name), Undo: "make it follow " + m.from(k) + " again"})
 		}
 	}
+}
+
+// pointNames moves the names as soon as there is somewhere to go: users do not wait
+// for the feeds.
+func pointNames(b *builder, p *Plan, to string) {
+	b.next()
+	for _, z := range p.DNS {
+		b.add(Step{Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider,
+			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs"})
+	}
+	b.next()
+	if len(p.DNS) > 0 {
+		b.add(Step{Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to, Title: "Every authoritative server answers with " + to})
+	}
+}
+
+// feed gives the target the upstream: mirroring into it ends and the cut is marked,
+// its ingest job runs, and only then do messages arrive.
+func feed(b *builder, m move, optional bool) {
 	if !m.Data {
 		return
+	}
+	for _, c := range m.ofKind(m.To, KafkaConnect) {
+		if len(c.Mirrors[m.DataFrom]) > 0 {
+			b.add(Step{Phase: PhaseSwitch, Action: ActStopMirror, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf("Stop mirroring Kafka from %s to %s, mark the cut", m.DataFrom, m.To), Undo: "resume the mirror"})
+		}
 	}
 	b.next()
 	for _, c := range m.ofKind(m.To, Flink) {
@@ -319,18 +337,11 @@ func promote(b *builder, m move) {
 	}
 }
 
-// switchUsers moves the names and proves that users arrive.
-func switchUsers(b *builder, p *Plan, to string) {
+// proveUsers asks as users do, and waits for resolvers to forget the old answer.
+func proveUsers(b *builder, p *Plan, to string) {
 	if len(p.DNS) == 0 {
 		return
 	}
-	b.next()
-	for _, z := range p.DNS {
-		b.add(Step{Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider,
-			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs"})
-	}
-	b.next()
-	b.add(Step{Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to, Title: "Every authoritative server answers with " + to})
 	b.next()
 	b.add(Step{Phase: PhaseVerify, Action: ActVerifyUsers, Risk: R0, Site: to, Title: "Every name is served by the gateway of " + to})
 	b.add(Step{Phase: PhasePropagate, Action: ActVerifyResolvers, Risk: R0, Site: to, BestEffort: true, Title: "Watched resolvers forget the old answer"})
