@@ -251,3 +251,21 @@ func TestHashIsOfWhatWillBeDone(t *testing.T) {
 		t.Error("other stations are another plan")
 	}
 }
+
+func TestSyncRunTurnsEveryOtherSiteAndMovesNobody(t *testing.T) {
+	topo := testTopology()
+	s := testWorld(topo, "standby", "primary") // after a business-down failover
+	p := MakeSync(topo, s)
+	if got := actions(p); got != "re-protect" || len(p.DNS) != 0 || p.To != "" {
+		t.Fatalf("steps %s, dns %v, to %q", got, p.DNS, p.To)
+	}
+	for _, x := range p.Steps {
+		want := "standby"
+		if x.Platform == Data {
+			want = "primary"
+		}
+		if x.Peer != want || x.Site == want || !x.BestEffort {
+			t.Errorf("%q: %s/%s follows %s, want %s", x.Title, x.Site, x.Platform, x.Peer, want)
+		}
+	}
+}

@@ -158,7 +158,11 @@ func (x *Executor) proceed(ctx context.Context, r *record, id string, stop <-cha
 }
 
 func nextAfterDone(p *failoverplan.Plan) string {
-	if p.Kind == failoverplan.Failover {
+	switch p.Kind {
+	case failoverplan.SyncRun:
+		return "`dutyops sync status` shows who follows whom; what was skipped follows at the next sync run"
+	case failoverplan.Failback:
+	case failoverplan.Failover:
 		return fmt.Sprintf("%s serves. When %s has recovered: `dutyops sync run`, then `dutyops failback`", p.To, p.From)
 	}
 	return p.To + " serves again"

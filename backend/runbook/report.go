@@ -85,7 +85,7 @@ func title(kind string) string {
 
 func headline(r Run) string {
 	if r.Kind == string(failoverplan.SyncRun) {
-		return fmt.Sprintf("Stores of the other sites were made to follow %s.", r.To)
+		return fmt.Sprintf("Stores of the other sites were made to follow the ones that write (users are served by %s).", r.From)
 	}
 	s := fmt.Sprintf("Users were moved from %s to %s", r.From, r.To)
 	switch r.State {

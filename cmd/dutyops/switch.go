@@ -275,8 +275,14 @@ func (a *app) printRun(r backend.Run) {
 	if r.DryRun {
 		a.printf(" (dry run: nothing was written)")
 	}
-	a.printf("\n  %s -> %s, case %s, %s, by %s: %s\n", r.From, r.To, r.Case, r.Mode, r.Operator, r.Reason)
-	a.printf("  dns: %d of %d record sets changed, %d requests\n", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls)
+	if r.To == "" {
+		a.printf("\n  by %s: %s\n", r.Operator, r.Reason)
+	} else {
+		a.printf("\n  %s -> %s, case %s, %s, by %s: %s\n", r.From, r.To, r.Case, r.Mode, r.Operator, r.Reason)
+	}
+	if r.DNS.RecordsPlanned > 0 {
+		a.printf("  dns: %d of %d record sets changed, %d requests\n", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls)
+	}
 	if r.RTO.TotalMS > 0 {
 		a.printf("  rto: %d ms = detect %d + decide %d + fence %d + switch %d + propagate %d + verify %d\n",
 			r.RTO.TotalMS, r.RTO.DetectMS, r.RTO.DecideMS, r.RTO.FenceMS, r.RTO.SwitchMS, r.RTO.PropagateMS, r.RTO.VerifyMS)

@@ -13,27 +13,32 @@ import (
 )
 
 // producer writes messages to Kafka. It is not idempotent in Kafka's sense: a write
-// that timed out is given up at once and repeated by the job.
+// that timed out is given up at once and repeated by the job. As a restarted Flink job
+// does, it begins with a new client after a failure.
 type producer struct {
-	cl    *kgo.Client
-	topic string
+	brokers []string
+	topic   string
+	cl      *kgo.Client // nil after a failed write; used by the one worker only
 
 	mu    sync.Mutex
 	count SinkCount
 }
 
 func newProducer(brokers []string, topic string) (*producer, error) {
-	cl, err := kgo.NewClient(
-		kgo.SeedBrokers(brokers...), kgo.ClientID("ingest"), kgo.DefaultProduceTopic(topic),
+	p := &producer{brokers: brokers, topic: topic, count: SinkCount{Name: "kafka", Required: true}}
+	return p, p.open()
+}
+
+func (p *producer) open() (err error) {
+	p.cl, err = kgo.NewClient(
+		kgo.SeedBrokers(p.brokers...), kgo.ClientID("ingest"), kgo.DefaultProduceTopic(p.topic),
 		kgo.DisableIdempotentWrite(), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()),
 		kgo.DialTimeout(time.Second), kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(time.Second),
-		kgo.RecordDeliveryTimeout(writeTimeout), kgo.RetryTimeout(writeTimeout), kgo.MetadataMinAge(250*time.Millisecond),
+		// no RecordDeliveryTimeout: it counts from the record's own time stamp, which may be old
+		kgo.RetryTimeout(writeTimeout), kgo.MetadataMinAge(250*time.Millisecond),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 250 * time.Millisecond }),
 	)
-	if err != nil {
-		return nil, err
-	}
-	return &producer{cl: cl, topic: topic, count: SinkCount{Name: "kafka", Required: true}}, nil
+	return err
 }
 
 // write produces a batch and waits for all of it.
@@ -51,7 +56,15 @@ func (p *producer) write(ctx context.Context, batch []feedd.Message) error {
 		}
 		recs[i] = &kgo.Record{Topic: p.topic, Key: []byte(m.Flight), Value: b, Timestamp: m.At}
 	}
+	if p.cl == nil {
+		if err := p.open(); err != nil {
+			return fmt.Errorf("kafka: %w", err)
+		}
+	}
 	err := p.cl.ProduceSync(ctx, recs...).FirstErr()
+	if err != nil {
+		p.close()
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if err != nil {
@@ -70,4 +83,9 @@ func (p *producer) counts() SinkCount {
 	return p.count
 }
 
-func (p *producer) close() { p.cl.Close() }
+func (p *producer) close() {
+	if p.cl != nil {
+		p.cl.Close()
+		p.cl = nil
+	}
+}
