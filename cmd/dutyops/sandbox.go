@@ -77,6 +77,12 @@ func (a *app) playSandbox(ctx context.Context, o sandbox.Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.Dir)) }()
 	}
+	restore := a.splash("SANDBOX  starting two sites of simulated servers ...")
+	defer func() {
+		if err != nil {
+			restore()
+		}
+	}()
 	s, err := sandbox.Start(ctx, o)
 	if err != nil {
 		return fmt.Errorf("start the sandbox: %w", err)
