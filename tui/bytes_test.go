@@ -59,6 +59,7 @@ func program(t *testing.T, lang string, profile colorprofile.Profile, d demo.Opt
 		<-done
 		cancel()
 		time.Sleep(2 * time.Second) // virtual: lets the program's last tick goroutines end
+		synctest.Wait()
 	}
 }
 

@@ -190,31 +190,52 @@ func TestNoTestSleeps(t *testing.T) {
 	}
 }
 
-// sleeps finds calls of time.Sleep outside synctest bubbles.
+// sleeps finds calls of time.Sleep outside synctest bubbles. What is handed to
+// synctest.Test is inside one, and so is a function that calls synctest.Wait, which
+// panics anywhere else.
 func sleeps(file *ast.File) []token.Pos {
 	var out []token.Pos
 	ast.Inspect(file, func(n ast.Node) bool {
-		call, ok := n.(*ast.CallExpr)
-		if !ok {
-			return true
-		}
-		sel, ok := call.Fun.(*ast.SelectorExpr)
-		if !ok {
-			return true
-		}
-		pkg, ok := sel.X.(*ast.Ident)
-		if !ok {
-			return true
-		}
-		if pkg.Name == "synctest" && sel.Sel.Name == "Test" {
-			return false
-		}
-		if pkg.Name == "time" && sel.Sel.Name == "Sleep" {
-			out = append(out, call.Pos())
+		switch n := n.(type) {
+		case *ast.FuncDecl:
+			return n.Body == nil || !waitsInBubble(n.Body)
+		case *ast.FuncLit:
+			return !waitsInBubble(n.Body)
+		case *ast.CallExpr:
+			if calls(n, "synctest", "Test") {
+				return false
+			}
+			if calls(n, "time", "Sleep") {
+				out = append(out, n.Pos())
+			}
 		}
 		return true
 	})
 	return out
+}
+
+// waitsInBubble tells whether a function itself, not one inside it, calls synctest.Wait.
+func waitsInBubble(body *ast.BlockStmt) bool {
+	found := false
+	ast.Inspect(body, func(n ast.Node) bool {
+		if _, inner := n.(*ast.FuncLit); inner {
+			return false
+		}
+		if call, ok := n.(*ast.CallExpr); ok && calls(call, "synctest", "Wait") {
+			found = true
+		}
+		return !found
+	})
+	return found
+}
+
+func calls(call *ast.CallExpr, pkg, name string) bool {
+	sel, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok || sel.Sel.Name != name {
+		return false
+	}
+	x, ok := sel.X.(*ast.Ident)
+	return ok && x.Name == pkg
 }
 
 func TestSleepsAreFound(t *testing.T) {
@@ -222,13 +243,21 @@ func TestSleepsAreFound(t *testing.T) {
 func TestA(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { time.Sleep(1) })
 	go func() { time.Sleep(2) }()
-}`
-	file, err := parser.ParseFile(token.NewFileSet(), "x_test.go", text, 0)
+	run(t, func(t *testing.T) { time.Sleep(3); synctest.Wait() })
+	run(t, func(t *testing.T) { time.Sleep(4); func() { synctest.Wait() }() })
+}
+func rest() { synctest.Wait(); time.Sleep(5) }`
+	fset := token.NewFileSet()
+	file, err := parser.ParseFile(fset, "x_test.go", text, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if found := sleeps(file); len(found) != 1 {
-		t.Errorf("%d found, want the one outside the bubble", len(found))
+	var lines []int
+	for _, at := range sleeps(file) {
+		lines = append(lines, fset.Position(at).Line)
+	}
+	if !slices.Equal(lines, []int{4, 6}) {
+		t.Errorf("found in lines %v, want 4 and 6, the ones outside a bubble", lines)
 	}
 }
 

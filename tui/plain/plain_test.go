@@ -139,6 +139,7 @@ func TestParkedRunCanBeRolledBack(t *testing.T) {
 		w.FailStep = "s02"
 		c.typed(t, "3", "1", "standby", "storm")
 		time.Sleep(6 * time.Second)
+		synctest.Wait()
 		for w.Step() {
 			synctest.Wait()
 		}
