@@ -283,3 +283,57 @@ func TestWrongOptions(t *testing.T) {
 		}
 	}
 }
+
+func TestABlackoutDoesNotMakeThePairDiverge(t *testing.T) {
+	s := world(t, Options{Rate: 50, UserRate: -1})
+	for _, kind := range []string{KindDown, KindBlackhole, KindOneWay} {
+		must(t, s.Inject(t.Context(), Fault{Target: "primary", Kind: kind}))
+		cut := truth(t, s).Sites["primary"].Present
+		sent := truth(t, s).Sent
+		eventually(t, "the feeds go on", func() bool { return truth(t, s).Sent > sent+20 })
+		if now := truth(t, s).Sites["primary"].Present; now > cut+50 {
+			t.Errorf("%s: the primary took in %d messages behind the cut", kind, now-cut)
+		}
+		must(t, s.Heal(t.Context(), "primary"))
+		sent = truth(t, s).Sent
+		eventually(t, "both sites have what was sent during "+kind, func() bool {
+			v := truth(t, s)
+			return v.Sites["primary"].Present >= sent && v.Sites["standby"].Present >= sent
+		})
+	}
+}
+
+func TestTheEmergencySiteServesWhatItOffers(t *testing.T) {
+	s := world(t, Options{Emergency: true, UserRate: 30})
+	repoint(t, s, siteSpecs[0], siteSpecs[2])
+	eventually(t, "every station is served by the emergency site", func() bool { return users(t, s).ServedBy["emergency"] >= 12 })
+	if u := users(t, s); u.Failed != 0 {
+		t.Errorf("%+v", u)
+	}
+	eventually(t, "it has what was sent before the start", func() bool { return truth(t, s).Sites["emergency"].Present >= 2*seedMessages })
+}
+
+func TestTheServingSiteIsWhatTheNamesSay(t *testing.T) {
+	s := world(t, Options{Rate: -1, UserRate: -1})
+	if got := s.serving(); got != "primary" {
+		t.Errorf("at the start: %q", got)
+	}
+	must(t, s.store.Set(stationSpecs[0].domain, "A", 2, siteSpecs[1].v4))
+	if got := s.serving(); got != "" {
+		t.Errorf("one of three names moved: %q", got)
+	}
+	for _, d := range stationSpecs[1:] {
+		must(t, s.store.Set(d.domain, "A", 2, siteSpecs[1].v4))
+	}
+	if !s.leads(indexFlights, "standby") || s.leads(indexMessages, "standby") {
+		t.Error("the business platform's copies follow the users, the data platform's the feeds")
+	}
+	s.feeds["airline"].Attach("standby")
+	if got := s.attached(); got != "" {
+		t.Errorf("one of two feeds moved: %q", got)
+	}
+	s.feeds["airport"].Attach("standby")
+	if !s.leads(indexMessages, "standby") {
+		t.Error("both feeds moved")
+	}
+}

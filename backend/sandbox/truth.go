@@ -23,7 +23,7 @@ const (
 )
 
 // ledger reads what one site has, past every fault link: its Kafka from where it
-// stopped the last time, its data MySQL as it is. It costs nothing between calls.
+// stopped the last time, its data MySQL as it is. It costs next to nothing between calls.
 type ledger struct {
 	topic   string
 	brokers map[string]string // advertised address -> real address
@@ -134,12 +134,37 @@ func (l *ledger) rows(ctx context.Context) (ids map[string]bool, newest map[stri
 	return ids, newest, rows.Err()
 }
 
+// ledgerEvery is how often the books are kept while nobody asks: well within the
+// time for which Kafka keeps a record.
+const ledgerEvery = time.Minute
+
+// keep reads the topic now and then, so that no record is gone before it was counted.
+func (l *ledger) keep(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		l.mu.Lock()
+		try, cancel := context.WithTimeout(ctx, judgeTime)
+		_, _ = l.catchUp(try) // what it could not read, the next one does
+		cancel()
+		l.mu.Unlock()
+	}
+}
+
+// judgeTime bounds the reading of one site.
+const judgeTime = 5 * time.Second
+
 // judge holds what was sent against what the site has.
 func (l *ledger) judge(ctx context.Context, sent []feedd.Message) SiteTruth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := SiteTruth{ByKind: map[string]int64{}, MissingByKind: map[string]int64{}}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, judgeTime)
 	defer cancel()
 	copies, err := l.catchUp(ctx)
 	ids, newest, err2 := l.rows(ctx)

@@ -199,6 +199,13 @@ func (s *Sandbox) startLedgers() error {
 		}
 		s.ledgers[st.name] = l
 		s.onClose(l.close)
+		ctx, cancel := context.WithCancel(context.Background())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			l.keep(ctx, ledgerEvery)
+		}()
+		s.onClose(func() error { cancel(); <-done; return nil })
 	}
 	return nil
 }
