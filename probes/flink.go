@@ -88,8 +88,10 @@ func pickJob(jobs []flinkJob, name string) *flinkJob {
 	if name == "" {
 		return nil
 	}
-	rank := map[string]int{"RUNNING": 9, "RESTARTING": 8, "INITIALIZING": 7, "CREATED": 6, "RECONCILING": 6,
-		"FAILING": 5, "CANCELLING": 4, "SUSPENDED": 3}
+	rank := map[string]int{
+		"RUNNING": 9, "RESTARTING": 8, "INITIALIZING": 7, "CREATED": 6, "RECONCILING": 6,
+		"FAILING": 5, "CANCELLING": 4, "SUSPENDED": 3,
+	}
 	var best *flinkJob
 	for i := range jobs {
 		j := &jobs[i]

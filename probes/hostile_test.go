@@ -155,9 +155,19 @@ func TestClosedProberAndWrongTargets(t *testing.T) {
 	}
 	wantAnswer(t, ask(t, p, time.Second), StatusUnknown, "was closed")
 	for _, tg := range []Target{
-		{Kind: "gopher"}, {Kind: "tcp"}, {Kind: "mysql", Address: "nohost"}, {Kind: "redis"}, {Kind: "http", URL: "ftp://x"},
-		{Kind: "http", URL: "://"}, {Kind: "kafka"}, {Kind: "rabbitmq"}, {Kind: "dns"}, {Kind: "dns", Address: "127.0.0.1:53", QType: "NOPE"},
-		{Kind: "flink"}, {Kind: "kafka-connect"}, {Kind: "elasticsearch"},
+		{Kind: "gopher"},
+		{Kind: "tcp"},
+		{Kind: "mysql", Address: "nohost"},
+		{Kind: "redis"},
+		{Kind: "http", URL: "ftp://x"},
+		{Kind: "http", URL: "://"},
+		{Kind: "kafka"},
+		{Kind: "rabbitmq"},
+		{Kind: "dns"},
+		{Kind: "dns", Address: "127.0.0.1:53", QType: "NOPE"},
+		{Kind: "flink"},
+		{Kind: "kafka-connect"},
+		{Kind: "elasticsearch"},
 	} {
 		if _, err := New(tg); err == nil {
 			t.Errorf("New(%+v) made a prober", tg)

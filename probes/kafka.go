@@ -199,9 +199,7 @@ func (a *kafkaAsker) metadata(ctx context.Context, c *conv, cl *kgo.Client, topi
 				view.MetadataResponse = r.resp
 				c.got("%s: %d brokers, %d topics, controller %d", r.seed, len(r.resp.Brokers), len(r.resp.Topics), r.resp.ControllerID)
 				if dl, ok := ctx.Deadline(); ok {
-					t := time.NewTimer(time.Until(dl) / 2)
-					defer t.Stop()
-					enough = t.C
+					enough = time.After(time.Until(dl) / 2)
 				}
 			}
 		case <-enough:

@@ -103,17 +103,27 @@ func TestKafkaLeaderlessAndThin(t *testing.T) {
 		status Status
 		detail string
 	}{
-		{"a topic that matters has no leader", []string{"flight.messages"}, func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[1].Leader = -1 },
-			StatusDown, "no leader for flight.messages/1"},
-		{"one of all topics has none", nil, func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[1].Leader = -1 },
-			StatusDegraded, "no leader for flight.messages/1"},
+		{
+			"a topic that matters has no leader",
+			[]string{"flight.messages"},
+			func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[1].Leader = -1 },
+			StatusDown, "no leader for flight.messages/1",
+		},
+		{
+			"one of all topics has none", nil, func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[1].Leader = -1 },
+			StatusDegraded, "no leader for flight.messages/1",
+		},
 		{"none has", nil, func(r *kmsg.MetadataResponse) {
 			r.Topics[0].Partitions[0].Leader, r.Topics[0].Partitions[1].Leader = -1, -1
 		}, StatusDown, "no leader for flight.messages/0, flight.messages/1"},
-		{"copies out of sync", nil, func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].ISR = []int32{0} },
-			StatusDegraded, "1 of 2 partitions have copies that are not in sync"},
-		{"a broker has left the cluster", nil, func(r *kmsg.MetadataResponse) { r.Brokers = r.Brokers[:2] },
-			StatusDegraded, "2 of 3 brokers are in the cluster"},
+		{
+			"copies out of sync", nil, func(r *kmsg.MetadataResponse) { r.Topics[0].Partitions[0].ISR = []int32{0} },
+			StatusDegraded, "1 of 2 partitions have copies that are not in sync",
+		},
+		{
+			"a broker has left the cluster", nil, func(r *kmsg.MetadataResponse) { r.Brokers = r.Brokers[:2] },
+			StatusDegraded, "2 of 3 brokers are in the cluster",
+		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()

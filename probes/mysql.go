@@ -244,8 +244,10 @@ func interesting(col string) bool {
 			return false
 		}
 	}
-	for _, w := range []string{"running", "error", "errno", "behind", "gtid", "master_host", "master_port", "source_host", "source_port",
-		"version", "read_only", "_pos", "executed", "retrieved"} {
+	for _, w := range []string{
+		"running", "error", "errno", "behind", "gtid", "master_host", "master_port", "source_host", "source_port",
+		"version", "read_only", "_pos", "executed", "retrieved",
+	} {
 		if strings.Contains(col, w) {
 			return true
 		}

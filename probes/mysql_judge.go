@@ -155,7 +155,7 @@ func (st *mysqlState) describe(c *conv) string {
 	case st.replica == nil:
 		return mode
 	}
-	text := "replica"
+	var text string
 	switch {
 	case st.replicaState() != replicaStreaming:
 		text = fmt.Sprintf("replica of %s, %s", orNobody(st.source()), st.replicaState())

@@ -38,10 +38,14 @@ func mariaReplica(io, sql string, lag any, more map[string]string) myAnswer {
 
 func mysql8Replica() myAnswer {
 	return myAnswer{
-		cols: []string{"Replica_IO_State", "Source_Host", "Source_Port", "Replica_IO_Running", "Replica_SQL_Running", "Seconds_Behind_Source",
-			"Last_IO_Errno", "Last_SQL_Errno", "Retrieved_Gtid_Set", "Executed_Gtid_Set", "Auto_Position"},
-		vals: []any{"Waiting for source", "db1", "3306", "Yes", "Yes", "2", "0", "0",
-			"3e11fa47-71ca-11e1-9e33-c80aa9429562:5-9", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7", "1"},
+		cols: []string{
+			"Replica_IO_State", "Source_Host", "Source_Port", "Replica_IO_Running", "Replica_SQL_Running", "Seconds_Behind_Source",
+			"Last_IO_Errno", "Last_SQL_Errno", "Retrieved_Gtid_Set", "Executed_Gtid_Set", "Auto_Position",
+		},
+		vals: []any{
+			"Waiting for source", "db1", "3306", "Yes", "Yes", "2", "0", "0",
+			"3e11fa47-71ca-11e1-9e33-c80aa9429562:5-9", "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7", "1",
+		},
 	}
 }
 
@@ -71,55 +75,77 @@ func TestMySQLJudgement(t *testing.T) {
 				t.Errorf("facts %+v", r.Facts)
 			}
 		}},
-		"source that is read-only": {map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("1-1-100", "", ""), qReplica: {}},
-			RoleSource, StatusDown, "read-only, but it should take writes", nil},
-		"read-only where nothing is expected": {map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("", "1-1-7", ""), qReplica: {}},
+		"source that is read-only": {
+			map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("1-1-100", "", ""), qReplica: {}},
+			RoleSource, StatusDown, "read-only, but it should take writes", nil,
+		},
+		"read-only where nothing is expected": {
+			map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("", "1-1-7", ""), qReplica: {}},
 			RoleAny, StatusUp, "read-only", func(t *testing.T, r Result) {
 				if r.Facts.Position != "1-1-7" {
 					t.Errorf("position %q, want the binlog's when there is no current one", r.Facts.Position)
 				}
-			}},
-		"replica": {replica(mariaReplica("Yes", "Yes", "0", nil)), RoleReplica, StatusUp, "replica, 0 s behind 127.0.0.1:13306, 4 transactions received and not applied",
+			},
+		},
+		"replica": {
+			replica(mariaReplica("Yes", "Yes", "0", nil)), RoleReplica, StatusUp, "replica, 0 s behind 127.0.0.1:13306, 4 transactions received and not applied",
 			func(t *testing.T, r Result) {
 				f := r.Facts
 				if f.Role != "replica" || f.ReplicaState != "streaming" || f.ReplicaOf != "127.0.0.1:13306" || *f.LagSeconds != 0 || f.SourcePosition != "1-1-104" {
 					t.Errorf("facts %+v", f)
 				}
-			}},
-		"replica whose lag is not known": {replica(mariaReplica("Connecting", "Yes", nil, map[string]string{"Last_IO_Errno": "2003", "Last_IO_Error": "error connecting to master"})),
+			},
+		},
+		"replica whose lag is not known": {
+			replica(mariaReplica("Connecting", "Yes", nil, map[string]string{"Last_IO_Errno": "2003", "Last_IO_Error": "error connecting to master"})),
 			RoleReplica, StatusDegraded, "replication of 127.0.0.1:13306 is connecting, error 2003: cannot reach its source", func(t *testing.T, r Result) {
 				if r.Facts.LagSeconds != nil || r.Facts.ReplicaState != "connecting" {
 					t.Errorf("facts %+v", r.Facts)
 				}
-			}},
+			},
+		},
 		"replica stopped":       {replica(mariaReplica("No", "No", nil, nil)), RoleReplica, StatusDegraded, "is stopped", nil},
 		"replica, apply paused": {replica(mariaReplica("Yes", "No", nil, nil)), RoleReplica, StatusDegraded, "is stopped", nil},
-		"replica diverged": {replica(mariaReplica("No", "Yes", nil, map[string]string{"Last_IO_Errno": "1236", "Last_IO_Error": "Got fatal error"})),
-			RoleReplica, StatusDegraded, "is broken, error 1236: Got fatal error", nil},
-		"replica that follows nobody": {map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("", "", ""), qReplica: {}},
-			RoleReplica, StatusDegraded, "should be a replica, but follows nobody", nil},
-		"replica that takes writes": {map[string]myAnswer{qHead: mariaHead("0"), qMaria: mariaAt("", "", ""), qReplica: mariaReplica("Yes", "Yes", "0", nil)},
-			RoleReplica, StatusDegraded, "takes writes (read_only is off)", nil},
+		"replica diverged": {
+			replica(mariaReplica("No", "Yes", nil, map[string]string{"Last_IO_Errno": "1236", "Last_IO_Error": "Got fatal error"})),
+			RoleReplica, StatusDegraded, "is broken, error 1236: Got fatal error", nil,
+		},
+		"replica that follows nobody": {
+			map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("", "", ""), qReplica: {}},
+			RoleReplica, StatusDegraded, "should be a replica, but follows nobody", nil,
+		},
+		"replica that takes writes": {
+			map[string]myAnswer{qHead: mariaHead("0"), qMaria: mariaAt("", "", ""), qReplica: mariaReplica("Yes", "Yes", "0", nil)},
+			RoleReplica, StatusDegraded, "takes writes (read_only is off)", nil,
+		},
 		"a stopped replica where nothing is expected": {replica(mariaReplica("No", "No", nil, nil)), RoleAny, StatusUp, "replica of 127.0.0.1:13306, stopped", nil},
-		"no privilege for the replica status": {map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("1-1-5", "", ""), qReplica: denied},
+		"no privilege for the replica status": {
+			map[string]myAnswer{qHead: mariaHead("1"), qMaria: mariaAt("1-1-5", "", ""), qReplica: denied},
 			RoleReplica, StatusUp, "replication not visible (missing privilege)", func(t *testing.T, r Result) {
 				if r.Facts.ReplicaState != "" || r.Facts.Role != "" || !strings.Contains(r.Facts.Extra["replication"], "REPLICA MONITOR") {
 					t.Errorf("facts %+v", r.Facts)
 				}
-			}},
-		"MySQL 8": {map[string]myAnswer{
-			qHead:  {cols: []string{"version", "read_only"}, vals: []any{"8.4.0", "1"}},
-			qMySQL: {cols: []string{"executed"}, vals: []any{"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"}}, qReplica: mysql8Replica()},
+			},
+		},
+		"MySQL 8": {
+			map[string]myAnswer{
+				qHead:  {cols: []string{"version", "read_only"}, vals: []any{"8.4.0", "1"}},
+				qMySQL: {cols: []string{"executed"}, vals: []any{"3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7"}}, qReplica: mysql8Replica(),
+			},
 			RoleReplica, StatusUp, "replica, 2 s behind db1:3306", func(t *testing.T, r Result) {
 				// retrieved 5-9 and executed 1-7 make 1-9
 				if r.Facts.SourcePosition != "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-9" || r.Facts.Position != "3e11fa47-71ca-11e1-9e33-c80aa9429562:1-7" {
 					t.Errorf("facts %+v", r.Facts)
 				}
-			}},
-		"a server that knows only the old statement": {map[string]myAnswer{
-			qHead:  {cols: []string{"version", "read_only"}, vals: []any{"5.6.14-log", "OFF"}},
-			qMySQL: {cols: []string{"executed"}, vals: []any{""}}, qSlave: mariaReplica("Yes", "Yes", "7", nil)},
-			RoleAny, StatusUp, "replica, 7 s behind 127.0.0.1:13306, takes writes", nil},
+			},
+		},
+		"a server that knows only the old statement": {
+			map[string]myAnswer{
+				qHead:  {cols: []string{"version", "read_only"}, vals: []any{"5.6.14-log", "OFF"}},
+				qMySQL: {cols: []string{"executed"}, vals: []any{""}}, qSlave: mariaReplica("Yes", "Yes", "7", nil),
+			},
+			RoleAny, StatusUp, "replica, 7 s behind 127.0.0.1:13306, takes writes", nil,
+		},
 	}
 	for name, tc := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -104,7 +104,9 @@ func up(format string, args ...any) answer { return answer{StatusUp, fmt.Sprintf
 func degraded(format string, args ...any) answer {
 	return answer{StatusDegraded, fmt.Sprintf(format, args...)}
 }
+
 func down(format string, args ...any) answer { return answer{StatusDown, fmt.Sprintf(format, args...)} }
+
 func unknown(format string, args ...any) answer {
 	return answer{StatusUnknown, fmt.Sprintf(format, args...)}
 }

@@ -185,7 +185,7 @@ func closeChannel(ch *amqp.Channel) error {
 
 func (a *rabbitAsker) ask(ctx context.Context, c *conv) answer {
 	var broker, alarms findings
-	var wantAMQP = a.t.Address != ""
+	wantAMQP := a.t.Address != ""
 	var newcomer, amqpErr, mgmtErr error
 	errs := parallel(
 		func() error {
@@ -257,10 +257,10 @@ func (a *rabbitAsker) alarms(ctx context.Context, c *conv, f *findings) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case r.code == http.StatusOK:
+	switch r.code {
+	case http.StatusOK:
 		return nil
-	case r.code == http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable:
 		c.expected("no alarm")
 		f.add(degraded("takes no messages: %s", alarmText(r.body)))
 		return nil

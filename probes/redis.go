@@ -307,8 +307,10 @@ func parseInfo(s string) map[string]string {
 
 func showInfo(info map[string]string) string {
 	var b strings.Builder
-	for _, k := range []string{"role", "master_host", "master_port", "master_link_status", "slave_repl_offset", "master_repl_offset",
-		"connected_slaves", "loading", "rdb_last_bgsave_status"} {
+	for _, k := range []string{
+		"role", "master_host", "master_port", "master_link_status", "slave_repl_offset", "master_repl_offset",
+		"connected_slaves", "loading", "rdb_last_bgsave_status",
+	} {
 		if v, ok := info[k]; ok {
 			fmt.Fprintf(&b, "%s=%s ", k, clean(v, 60))
 		}

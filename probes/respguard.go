@@ -67,7 +67,7 @@ func (g *respGuard) pass(b []byte) bool {
 
 // announced checks a line that announces a length.
 func (g *respGuard) announced(line []byte, whole bool) bool {
-	limit := 0
+	var limit int
 	switch line[0] {
 	case '$', '=', '!':
 		limit = maxRESPBulk

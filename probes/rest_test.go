@@ -43,16 +43,22 @@ func TestElasticsearch(t *testing.T) {
 		{"yellow is fine here", merged(good, health("yellow")), func(t *Target) { t.YellowOK = true }, StatusUp, "cluster yellow"},
 		{"red, the index is whole", merged(good, health("red")), nil, StatusDegraded, "cluster is red, but index messages is whole"},
 		{"red, no index to look at", merged(good, health("red")), func(t *Target) { t.Index = "" }, StatusDown, "cluster is red"},
-		{"red, the index too", merged(good, merged(health("red"), docs{"/messages/_search": failing{503, `{"error":{"type":"search_phase_execution_exception","reason":"all shards failed"}}`}})),
-			nil, StatusDown, "all shards failed"},
+		{
+			"red, the index too", merged(good, merged(health("red"), docs{"/messages/_search": failing{503, `{"error":{"type":"search_phase_execution_exception","reason":"all shards failed"}}`}})),
+			nil, StatusDown, "all shards failed",
+		},
 		{"some shards failed", merged(good, docs{"/messages/_search": `{"_shards":{"total":5,"failed":2},"hits":{"total":7}}`}), nil, StatusDegraded, "2 of 5 shards"},
 		{"no master", merged(good, docs{"/_cluster/health": failing{503, `{"error":{"type":"master_not_discovered_exception","reason":null}}`}}), nil, StatusDown, "the cluster has no master"},
 		{"write block at the source", merged(good, blocked), func(t *Target) { t.Role = asRole(RoleSource) }, StatusDown, "index messages refuses writes (index.blocks.write)"},
-		{"disk full at the source", merged(good, docs{"/messages/_settings": `{"messages":{"settings":{"index":{"blocks":{"read_only_allow_delete":"true"}}}}}`}),
-			func(t *Target) { t.Role = asRole(RoleSource) }, StatusDown, "the disk is nearly full"},
+		{
+			"disk full at the source", merged(good, docs{"/messages/_settings": `{"messages":{"settings":{"index":{"blocks":{"read_only_allow_delete":"true"}}}}}`}),
+			func(t *Target) { t.Role = asRole(RoleSource) }, StatusDown, "the disk is nearly full",
+		},
 		{"write block at the replica", merged(good, blocked), func(t *Target) { t.Role = asRole(RoleReplica) }, StatusUp, "writes blocked"},
-		{"a block that is off", merged(good, docs{"/messages/_settings": `{"messages":{"settings":{"index":{"blocks":{"write":"false"}}}}}`}),
-			func(t *Target) { t.Role = asRole(RoleSource) }, StatusUp, "cluster green"},
+		{
+			"a block that is off", merged(good, docs{"/messages/_settings": `{"messages":{"settings":{"index":{"blocks":{"write":"false"}}}}}`}),
+			func(t *Target) { t.Role = asRole(RoleSource) }, StatusUp, "cluster green",
+		},
 		{"no such index", merged(good, docs{"/messages/_search": 404, "/messages/_settings": 404}), nil, StatusDegraded, "index messages does not exist"},
 		{"not allowed to read the index", merged(good, docs{"/messages/_search": 403, "/messages/_settings": 403}), nil, StatusUp, "cluster green"},
 		{"wrong password", docs{"/_cluster/health": 401}, func(t *Target) { t.User = "duty" }, StatusUnknown, "wrong password for duty"},
@@ -189,9 +195,11 @@ func TestConnect(t *testing.T) {
 // FuzzDocuments feeds any JSON to every REST kind: whatever it says, the answer must
 // be fit to show and must not be an accident.
 func FuzzDocuments(f *testing.F) {
-	for _, s := range []string{`{}`, `[]`, `null`, `{"status":"green"}`, `{"taskmanagers":-1}`, `{"jobs":[{"name":"ingest","state":"RUNNING","jid":"../x"}]}`,
+	for _, s := range []string{
+		`{}`, `[]`, `null`, `{"status":"green"}`, `{"taskmanagers":-1}`, `{"jobs":[{"name":"ingest","state":"RUNNING","jid":"../x"}]}`,
 		`{"offsets":[{"partition":{"topic":"t","partition":0},"offset":{"offset":9e99}}]}`, `["a","b"]`, `{"connector":{"state":"\u001b[2J"}}`,
-		`{"_shards":{"failed":-1},"hits":{"total":{"value":1e30}},"aggregations":{"newest":{"value":1e300}}}`, `{"m":{"settings":{"index":{"blocks":{"write":[1]}}}}}`} {
+		`{"_shards":{"failed":-1},"hits":{"total":{"value":1e30}},"aggregations":{"newest":{"value":1e300}}}`, `{"m":{"settings":{"index":{"blocks":{"write":[1]}}}}}`,
+	} {
 		f.Add(s)
 	}
 	body := ""
