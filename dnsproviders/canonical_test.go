@@ -37,8 +37,10 @@ func TestStand(t *testing.T) {
 }
 
 func TestCanonicalChanges(t *testing.T) {
-	c := Change{RRset{Name: "WWW.A.test.", Type: "a", TTL: 60, Values: []string{"192.0.2.2", "192.0.2.1", "192.0.2.2"}},
-		RRset{Name: "www.a.test", Type: "A", TTL: 60, Values: []string{"192.0.2.3"}}}
+	c := Change{
+		RRset{Name: "WWW.A.test.", Type: "a", TTL: 60, Values: []string{"192.0.2.2", "192.0.2.1", "192.0.2.2"}},
+		RRset{Name: "www.a.test", Type: "A", TTL: 60, Values: []string{"192.0.2.3"}},
+	}
 	got, err := CanonicalChanges("A.test.", []Change{c})
 	if err != nil || strings.Join(got[0].Before.Values, " ") != "192.0.2.1 192.0.2.2" || got[0].Before.Name != "www.a.test" || got[0].Before.Type != "A" {
 		t.Errorf("%+v, %v", got, err)

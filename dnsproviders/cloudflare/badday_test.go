@@ -355,8 +355,10 @@ func TestAnswerThatShowsSomethingElseIsNotBelieved(t *testing.T) {
 		if req.Method != http.MethodPost {
 			return rt.RoundTrip(req)
 		}
-		return &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
-			Body: io.NopCloser(strings.NewReader(`{"success":true,"result":{"patches":[]}}`))}, nil
+		return &http.Response{
+			StatusCode: 200, Header: http.Header{"Content-Type": {"application/json"}}, Request: req,
+			Body: io.NopCloser(strings.NewReader(`{"success":true,"result":{"patches":[]}}`)),
+		}, nil
 	})}
 	_, err := r.p.Apply(t.Context(), zoneName, changes)
 	wellFormed(t, r, err, dnsproviders.ErrUncertain)

@@ -122,9 +122,11 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	c := dnsproviders.Capabilities{Kind: "cloudflare", Atomic: true, MaxBatch: freeBatch,
+	c := dnsproviders.Capabilities{
+		Kind: "cloudflare", Atomic: true, MaxBatch: freeBatch,
 		Note: "One batch is all or nothing; a change larger than MaxBatch takes several. The API cannot compare: " +
-			"records are re-read right before the write and patched by id."}
+			"records are re-read right before the write and patched by id.",
+	}
 	if len(p.zones) > 0 {
 		c.MaxBatch = paidBatch
 		for _, z := range p.zones {

@@ -62,7 +62,7 @@ func TestReadPages(t *testing.T) {
 	if log := r.api.Log(); len(log) != 4 {
 		t.Errorf("%d requests, want zone and three pages: %v", len(log), log)
 	}
-	if (pageInfo{TotalCount: 3}).more(1, 2, 2) != true || (pageInfo{}).more(1, 0, 0) || (pageInfo{TotalPages: 2}).more(2, 1, 9) {
+	if !(pageInfo{TotalCount: 3}).more(1, 2, 2) || (pageInfo{}).more(1, 0, 0) || (pageInfo{TotalPages: 2}).more(2, 1, 9) {
 		t.Error("paging rules")
 	}
 }

@@ -228,9 +228,11 @@ func (a *Authority) query(m, r *dns.Msg) {
 }
 
 func (z *Zone) soa() dns.RR {
-	return &dns.SOA{Hdr: dns.RR_Header{Name: dns.Fqdn(z.Name), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 60},
-		Ns: dns.Fqdn("ns1." + z.Name), Mbox: dns.Fqdn("hostmaster." + z.Name), Serial: z.serial,
-		Refresh: 60, Retry: 60, Expire: 3600, Minttl: 30}
+	return &dns.SOA{
+		Hdr: dns.RR_Header{Name: dns.Fqdn(z.Name), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 60},
+		Ns:  dns.Fqdn("ns1." + z.Name), Mbox: dns.Fqdn("hostmaster." + z.Name), Serial: z.serial,
+		Refresh: 60, Retry: 60, Expire: 3600, Minttl: 30,
+	}
 }
 
 func mustRR(r Record) dns.RR {

@@ -199,8 +199,10 @@ func send(w http.ResponseWriter, a answer) {
 }
 
 func fail(status, code int, msg string) answer {
-	return answer{status, map[string]any{"success": false, "result": nil, "messages": []any{},
-		"errors": []map[string]any{{"code": code, "message": msg}}}}
+	return answer{status, map[string]any{
+		"success": false, "result": nil, "messages": []any{},
+		"errors": []map[string]any{{"code": code, "message": msg}},
+	}}
 }
 
 func ok(result any) answer {
@@ -256,8 +258,10 @@ func (c *Cloudflare) list(z *Zone, r *http.Request) answer {
 		out = append(out, show(rec))
 	}
 	a := ok(out)
-	a.body["result_info"] = map[string]any{"page": page, "per_page": per, "count": len(out),
-		"total_count": len(all), "total_pages": (len(all) + per - 1) / per}
+	a.body["result_info"] = map[string]any{
+		"page": page, "per_page": per, "count": len(out),
+		"total_count": len(all), "total_pages": (len(all) + per - 1) / per,
+	}
 	return a
 }
 
@@ -270,8 +274,10 @@ func atoi(s string, def int) int {
 }
 
 func show(r Record) map[string]any {
-	m := map[string]any{"id": r.ID, "name": r.Name, "type": r.Type, "content": r.Content, "ttl": r.TTL,
-		"proxied": r.Proxied, "modified_on": "2026-11-22T10:00:00Z"}
+	m := map[string]any{
+		"id": r.ID, "name": r.Name, "type": r.Type, "content": r.Content, "ttl": r.TTL,
+		"proxied": r.Proxied, "modified_on": "2026-11-22T10:00:00Z",
+	}
 	if r.Comment != "" {
 		m["comment"] = r.Comment
 	}

@@ -165,7 +165,9 @@ func (o *op) pack(items []item) ([][]item, error) {
 		cut++
 	}
 	if cut == len(items) {
-		for cut = len(items) / 2; cut > 0 && same(cut); cut-- {
+		cut = len(items) / 2
+		for cut > 0 && same(cut) {
+			cut--
 		}
 	}
 	if cut == 0 {

@@ -102,8 +102,10 @@ func algorithm(name string) (string, error) {
 
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
-	return dnsproviders.Capabilities{Kind: "rfc2136", Atomic: true, CompareAndSet: true, MinTTL: 0,
-		Note: "One message is all or nothing and carries its own comparison; about 1,000 sets fit in one."}
+	return dnsproviders.Capabilities{
+		Kind: "rfc2136", Atomic: true, CompareAndSet: true, MinTTL: 0,
+		Note: "One message is all or nothing and carries its own comparison; about 1,000 sets fit in one.",
+	}
 }
 
 // op is one operation with its key and budget.
