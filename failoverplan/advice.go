@@ -32,7 +32,8 @@ func Advise(t *Topology, s *Situation, j Judgement, lim Limits) Advice {
 		to, why := BestStandby(t, s, j)
 		if to == "" {
 			return Advice{Action: AdviseInvestigate, Because: append(j.Because, why...), BlockedBy: []Gate{{
-				Gate: "target-healthy", Evidence: "no other site can serve", ClearsWhen: "a standby's gateway, business and data platforms are up"}}}
+				Gate: "target-healthy", Evidence: "no other site can serve", ClearsWhen: "a standby's gateway, business and data platforms are up",
+			}}}
 		}
 		a := Advice{Action: AdviseFailover, To: to, Because: append(j.Because, why...)}
 		a.BlockedBy = blocked(gatesFor(Failover, t, s, j, to, lim))

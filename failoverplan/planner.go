@@ -203,8 +203,10 @@ func (b *builder) add(s Step) {
 // one, wait for its last word, start the new one, move the users, feed it, prove it.
 func steps(p *Plan, m move) []Step {
 	b := &builder{group: 1}
-	b.add(Step{Phase: PhaseDecide, Action: ActPreflight, Risk: R0, Site: m.To,
-		Title: "Look at the world once more", Why: "the plan holds only for the world it was made from"})
+	b.add(Step{
+		Phase: PhaseDecide, Action: ActPreflight, Risk: R0, Site: m.To,
+		Title: "Look at the world once more", Why: "the plan holds only for the world it was made from",
+	})
 	leftSideOptional := p.Kind == Failover && p.Mode == Forced
 	if p.Kind == Failback {
 		turnRound(b, m)
@@ -224,15 +226,19 @@ func turnRound(b *builder, m move) {
 	b.next()
 	for _, k := range m.platforms() {
 		for _, c := range m.stores(m.To, k) {
-			b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R3, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name,
-				Title: fmt.Sprintf("%s: %s/%s follows %s", m.To, k, c.Name, m.from(k)), Why: "what was written while away must come home first"})
+			b.add(Step{
+				Phase: PhaseReprotect, Action: ActReprotect, Risk: R3, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name,
+				Title: fmt.Sprintf("%s: %s/%s follows %s", m.To, k, c.Name, m.from(k)), Why: "what was written while away must come home first",
+			})
 		}
 	}
 	if m.Data {
 		for _, c := range m.ofKind(m.To, KafkaConnect) {
 			if len(c.Mirrors[m.DataFrom]) > 0 {
-				b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
-					Title: fmt.Sprintf("%s: mirror Kafka from %s", m.To, m.DataFrom), Why: "records received while away must come home first"})
+				b.add(Step{
+					Phase: PhaseReprotect, Action: ActReprotect, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
+					Title: fmt.Sprintf("%s: mirror Kafka from %s", m.To, m.DataFrom), Why: "records received while away must come home first",
+				})
 			}
 		}
 	}
@@ -243,8 +249,10 @@ func turnRound(b *builder, m move) {
 func catchUp(b *builder, m move, phase Phase, optional bool, title string) {
 	for _, k := range m.platforms() {
 		for _, c := range m.stores(m.To, k) {
-			b.add(Step{Phase: phase, Action: ActCatchUp, Risk: R0, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name, BestEffort: optional,
-				Title: fmt.Sprintf(title, m.To, m.from(k), string(k)+"/"+c.Name)})
+			b.add(Step{
+				Phase: phase, Action: ActCatchUp, Risk: R0, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf(title, m.To, m.from(k), string(k)+"/"+c.Name),
+			})
 		}
 	}
 	if !m.Data {
@@ -252,8 +260,10 @@ func catchUp(b *builder, m move, phase Phase, optional bool, title string) {
 	}
 	for _, c := range m.ofKind(m.To, KafkaConnect) {
 		if len(c.Mirrors[m.DataFrom]) > 0 {
-			b.add(Step{Phase: phase, Action: ActCatchUp, Risk: R0, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
-				Title: fmt.Sprintf(title, m.To, m.DataFrom, "data/kafka")})
+			b.add(Step{
+				Phase: phase, Action: ActCatchUp, Risk: R0, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf(title, m.To, m.DataFrom, "data/kafka"),
+			})
 		}
 	}
 }
@@ -263,23 +273,29 @@ func fence(b *builder, m move, optional bool) {
 	if m.Data {
 		b.next()
 		for _, f := range m.Topology.Feeds {
-			b.add(Step{Phase: PhaseFence, Action: ActCutFeed, Risk: R3, Site: m.DataFrom, Feed: f.Name,
+			b.add(Step{
+				Phase: PhaseFence, Action: ActCutFeed, Risk: R3, Site: m.DataFrom, Feed: f.Name,
 				Title: fmt.Sprintf("Cut upstream %s from %s", f.Name, m.DataFrom), Undo: "attach it to " + m.DataFrom + " again",
-				Why: "no message may arrive at two sites (mission A4)"})
+				Why: "no message may arrive at two sites (mission A4)",
+			})
 		}
 		b.next()
 		for _, c := range m.ofKind(m.DataFrom, Flink) {
 			if c.Job != "" {
-				b.add(Step{Phase: PhaseFence, Action: ActStopIngest, Risk: R3, Site: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
-					Title: fmt.Sprintf("Stop the ingest job of %s with a savepoint", m.DataFrom), Undo: "start it again from the savepoint"})
+				b.add(Step{
+					Phase: PhaseFence, Action: ActStopIngest, Risk: R3, Site: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
+					Title: fmt.Sprintf("Stop the ingest job of %s with a savepoint", m.DataFrom), Undo: "start it again from the savepoint",
+				})
 			}
 		}
 	}
 	b.next()
 	for _, k := range m.platforms() {
 		for _, c := range m.stores(m.from(k), k) {
-			b.add(Step{Phase: PhaseFence, Action: ActDemote, Risk: R3, Site: m.from(k), Peer: m.To, Platform: k, Component: c.Name, BestEffort: optional,
-				Title: fmt.Sprintf("Fence %s: %s/%s refuses writes", m.from(k), k, c.Name), Undo: "make it writable again"})
+			b.add(Step{
+				Phase: PhaseFence, Action: ActDemote, Risk: R3, Site: m.from(k), Peer: m.To, Platform: k, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf("Fence %s: %s/%s refuses writes", m.from(k), k, c.Name), Undo: "make it writable again",
+			})
 		}
 	}
 	b.next()
@@ -291,8 +307,10 @@ func promote(b *builder, m move) {
 	b.next()
 	for _, k := range m.platforms() {
 		for _, c := range m.stores(m.To, k) {
-			b.add(Step{Phase: PhaseSwitch, Action: ActPromote, Risk: R4, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name,
-				Title: fmt.Sprintf("Promote %s: %s/%s becomes the writable one", m.To, k, c.Name), Undo: "make it follow " + m.from(k) + " again"})
+			b.add(Step{
+				Phase: PhaseSwitch, Action: ActPromote, Risk: R4, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name,
+				Title: fmt.Sprintf("Promote %s: %s/%s becomes the writable one", m.To, k, c.Name), Undo: "make it follow " + m.from(k) + " again",
+			})
 		}
 	}
 }
@@ -302,8 +320,10 @@ func promote(b *builder, m move) {
 func pointNames(b *builder, p *Plan, to string) {
 	b.next()
 	for _, z := range p.DNS {
-		b.add(Step{Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider,
-			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs"})
+		b.add(Step{
+			Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider,
+			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs",
+		})
 	}
 	b.next()
 	if len(p.DNS) > 0 {
@@ -319,21 +339,27 @@ func feed(b *builder, m move, optional bool) {
 	}
 	for _, c := range m.ofKind(m.To, KafkaConnect) {
 		if len(c.Mirrors[m.DataFrom]) > 0 {
-			b.add(Step{Phase: PhaseSwitch, Action: ActStopMirror, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
-				Title: fmt.Sprintf("Stop mirroring Kafka from %s to %s, mark the cut", m.DataFrom, m.To), Undo: "resume the mirror"})
+			b.add(Step{
+				Phase: PhaseSwitch, Action: ActStopMirror, Risk: R2, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name, BestEffort: optional,
+				Title: fmt.Sprintf("Stop mirroring Kafka from %s to %s, mark the cut", m.DataFrom, m.To), Undo: "resume the mirror",
+			})
 		}
 	}
 	b.next()
 	for _, c := range m.ofKind(m.To, Flink) {
 		if c.Job != "" {
-			b.add(Step{Phase: PhaseSwitch, Action: ActStartIngest, Risk: R3, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
-				Title: fmt.Sprintf("Start the ingest job at %s", m.To), Undo: "stop it"})
+			b.add(Step{
+				Phase: PhaseSwitch, Action: ActStartIngest, Risk: R3, Site: m.To, Peer: m.DataFrom, Platform: Data, Component: c.Name,
+				Title: fmt.Sprintf("Start the ingest job at %s", m.To), Undo: "stop it",
+			})
 		}
 	}
 	b.next()
 	for _, f := range m.Topology.Feeds {
-		b.add(Step{Phase: PhaseSwitch, Action: ActAttachFeed, Risk: R3, Site: m.To, Peer: m.DataFrom, Feed: f.Name,
-			Title: fmt.Sprintf("Attach upstream %s to %s", f.Name, m.To), Undo: "detach it"})
+		b.add(Step{
+			Phase: PhaseSwitch, Action: ActAttachFeed, Risk: R3, Site: m.To, Peer: m.DataFrom, Feed: f.Name,
+			Title: fmt.Sprintf("Attach upstream %s to %s", f.Name, m.To), Undo: "detach it",
+		})
 	}
 }
 
@@ -362,8 +388,10 @@ func reprotect(b *builder, m move) {
 				if _, ok := m.Topology.Counterpart(m.To, k, c.Name); !ok {
 					continue
 				}
-				b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R3, Site: s.Name, Peer: m.To, Platform: k, Component: c.Name, BestEffort: true,
-					Title: fmt.Sprintf("Re-protect: %s/%s/%s follows %s", s.Name, k, c.Name, m.To)})
+				b.add(Step{
+					Phase: PhaseReprotect, Action: ActReprotect, Risk: R3, Site: s.Name, Peer: m.To, Platform: k, Component: c.Name, BestEffort: true,
+					Title: fmt.Sprintf("Re-protect: %s/%s/%s follows %s", s.Name, k, c.Name, m.To),
+				})
 			}
 		}
 		if !m.Data {
@@ -371,8 +399,10 @@ func reprotect(b *builder, m move) {
 		}
 		for _, c := range m.ofKind(s.Name, KafkaConnect) {
 			if len(c.Mirrors[m.To]) > 0 {
-				b.add(Step{Phase: PhaseReprotect, Action: ActReprotect, Risk: R2, Site: s.Name, Peer: m.To, Platform: Data, Component: c.Name, BestEffort: true,
-					Title: fmt.Sprintf("Re-protect: %s mirrors Kafka from %s", s.Name, m.To)})
+				b.add(Step{
+					Phase: PhaseReprotect, Action: ActReprotect, Risk: R2, Site: s.Name, Peer: m.To, Platform: Data, Component: c.Name, BestEffort: true,
+					Title: fmt.Sprintf("Re-protect: %s mirrors Kafka from %s", s.Name, m.To),
+				})
 			}
 		}
 	}

@@ -10,9 +10,11 @@ const SyncRun PlanKind = "sync"
 // not in it; a store that cannot be reached is skipped with its evidence.
 func MakeSync(t *Topology, s *Situation) *Plan {
 	j := Judge(t, s)
-	p := &Plan{Kind: SyncRun, Mode: Graceful, Case: j.Case, From: j.Serving, Stations: []string{},
+	p := &Plan{
+		Kind: SyncRun, Mode: Graceful, Case: j.Case, From: j.Serving, Stations: []string{},
 		Because: []string{fmt.Sprintf("business data is written at %s, the feeds arrive at %s", j.Serving, j.DataSite)},
-		DNS:     []ZoneChange{}, Gates: []Gate{pauseGate(s)}}
+		DNS:     []ZoneChange{}, Gates: []Gate{pauseGate(s)},
+	}
 	b := &builder{group: 1}
 	for _, k := range []PlatformKind{Business, Data} {
 		from := j.Serving

@@ -11,12 +11,14 @@ func testSite(name string, weight int, v4, v6 string) Site {
 	}
 	other := map[string]string{"primary": "standby", "standby": "primary"}[name]
 	s.Platforms = []Platform{
-		{Kind: Business,
+		{
+			Kind:       Business,
 			Subsystems: []Subsystem{{Name: "monitoring", Critical: true}, {Name: "scheduling", Critical: true}},
 			Components: []Component{
 				{Name: "monitoring-mysql", Kind: MySQL, Subsystem: "monitoring", Critical: true, Sync: Sync},
 				{Name: "scheduling-redis", Kind: Redis, Subsystem: "scheduling", Sync: SyncNone},
-			}},
+			},
+		},
 		{Kind: Data, Components: []Component{
 			{Name: "flink", Kind: Flink, Critical: true, Sync: SyncNone, Job: "ingest"},
 			{Name: "kafka", Kind: Kafka, Critical: true, Sync: Sync},
