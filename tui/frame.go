@@ -102,9 +102,10 @@ func (a *app) banners() []string {
 	}
 	t, th := a.tr, a.th
 	var out []string
-	if r := st.Run; r != nil && a.shows(r.ID) {
-		// the page itself is about the run
-	} else if r != nil {
+	switch r := st.Run; {
+	case r != nil && a.shows(r.ID):
+		// The page itself is about the run.
+	case r != nil:
 		text := " " + th.Glyphs.Running + " " + t.T("%s %s in progress", a.kindWord(r.Kind), r.ID) + "  " + a.phaseWord(r.Phase)
 		if r.Step != "" {
 			text += ": " + kit.Clean(r.Step)
@@ -114,9 +115,11 @@ func (a *app) banners() []string {
 		}
 		hint := th.Key.Render("w") + th.Dim.Render(" "+t.T("watch")+" ")
 		out = append(out, kit.Spread(th.Accent.Bold(true).Render(text), hint, a.w))
-	} else if r, ok := a.unfinished(); ok && !a.shows(r.ID) {
-		text := " " + th.Glyphs.Degraded + " " + t.T("%s to %s is %s: resume or roll back %s", titleCase(a.kindWord(r.Kind)), r.To, a.runStateWord(r.State), r.ID)
-		out = append(out, kit.Spread(th.Warn.Render(text), th.Key.Render("a")+th.Dim.Render(" "+t.T("journal")+" "), a.w))
+	default:
+		if u, ok := a.unfinished(); ok && !a.shows(u.ID) {
+			text := " " + th.Glyphs.Degraded + " " + t.T("%s to %s is %s: resume or roll back %s", titleCase(a.kindWord(u.Kind)), u.To, a.runStateWord(u.State), u.ID)
+			out = append(out, kit.Spread(th.Warn.Render(text), th.Key.Render("a")+th.Dim.Render(" "+t.T("journal")+" "), a.w))
+		}
 	}
 	for _, o := range st.Overrides {
 		text := fmt.Sprintf(" %s %s", th.Glyphs.Degraded, t.T("%s by %s until %s: %s", a.overrideWord(o.Kind), kit.Clean(o.Owner), kit.Clock(o.Expires, a.now), kit.Clean(o.Reason)))

@@ -81,7 +81,8 @@ func (s *planScreen) commands(a *app) []command {
 		s.req.Forced = !s.req.Forced
 		return s.make(a)
 	}}
-	out := []command{start, mode,
+	out := []command{
+		start, mode,
 		{id: "target", group: g, screen: s.id(), title: t.T("Another target site"), keys: []string{"t"}, foot: t.T("foot|target"), help: t.T("choose which site will serve"), run: s.chooseTarget},
 		{id: "stations", group: g, screen: s.id(), title: t.T("Only some stations"), keys: []string{"s"}, foot: t.T("foot|stations"), help: t.T("move all stations or some"), run: s.chooseStations},
 		{id: "replan", group: g, screen: s.id(), title: t.T("Plan again"), keys: []string{"r"}, foot: t.T("foot|plan again"), help: t.T("read the world again and plan from it"), run: func(a *app) tea.Cmd { return s.make(a) }},

@@ -110,7 +110,6 @@ func (s *runScreen) head(a *app, w int) []string {
 
 // steps lists every step under its phase; the window follows the cursor.
 func (s *runScreen) steps(a *app, w, h int) []string {
-
 	var lines []string
 	at := 0
 	phase := ""
@@ -162,9 +161,10 @@ func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected bool) s
 		mark = th.Glyphs.Cursor
 	}
 	name := th.Text
-	if st.State == "pending" {
+	switch st.State {
+	case "pending":
 		name = th.Dim
-	} else if st.State == "running" {
+	case "running":
 		name = th.Strong
 	}
 	var l kit.Line

@@ -125,7 +125,8 @@ func (s *runScreen) commands(a *app) []command {
 	if s.run.State != backend.RunParked && s.run.State != backend.RunInterrupted {
 		resume.disabled, back.disabled = why, why
 	}
-	return []command{cancel, resume, back,
+	return []command{
+		cancel, resume, back,
 		{id: "report", group: g, screen: s.id(), title: t.T("Export the report"), keys: []string{"o"}, foot: t.T("foot|report"), help: t.T("writes Markdown, HTML or JSON to a file and says where"), run: func(a *app) tea.Cmd { return chooseReport(a, s.runID) }},
 	}
 }

@@ -56,8 +56,10 @@ func (s *siteScreen) view(a *app, w, h int) []string {
 		return []string{"", " " + a.th.Dim.Render(a.tr.T("This site is not known yet."))}
 	}
 	rows := siteRows(a, site)
-	p := kit.Panel{Theme: a.th, Title: a.th.Title.Render(siteTitle(site)) + a.th.Dim.Render(" "+a.roleWord(site.Role)+" "+a.tr.T("weight %d", site.Weight)), Boxed: w >= 100, Focused: true,
-		Right: a.th.State(site.State).Render(a.th.Glyphs.State(site.State) + " " + a.stateWord(site.State))}
+	p := kit.Panel{
+		Theme: a.th, Title: a.th.Title.Render(siteTitle(site)) + a.th.Dim.Render(" "+a.roleWord(site.Role)+" "+a.tr.T("weight %d", site.Weight)), Boxed: w >= 100, Focused: true,
+		Right: a.th.State(site.State).Render(a.th.Glyphs.State(site.State) + " " + a.stateWord(site.State)),
+	}
 	iw, ih := p.Inner(w, h)
 	from, to := s.scroll.Window(len(rows), ih)
 	cols := siteColumns(iw)

@@ -28,7 +28,6 @@ func (a *app) modeWord(m string) string               { return a.word("mode", m)
 func (a *app) stepWord(s string) string               { return a.word("step", s) }
 func (a *app) runStateWord(s backend.RunState) string { return a.word("run", string(s)) }
 func (a *app) syncWord(s string) string               { return a.word("sync", s) }
-func (a *app) checkWord(s string) string              { return a.word("check", s) }
 func (a *app) riskWord(r failoverplan.Risk) string    { return a.word("risk", riskText(r)) }
 func (a *app) overrideWord(k string) string {
 	if k == "pause" {

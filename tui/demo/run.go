@@ -144,6 +144,8 @@ func (w *World) step(r *run) {
 		r.RTO.PropagateMS += ms
 	case failoverplan.PhaseVerify:
 		r.RTO.VerifyMS += ms
+	case failoverplan.PhaseDecide, failoverplan.PhaseReprotect:
+		// Before and after the outage: no part of the recovery time.
 	}
 	if s.Action == string(failoverplan.ActSwitchDNS) {
 		r.DNS.RecordsChanged, r.DNS.APICalls = r.DNS.RecordsPlanned, 3

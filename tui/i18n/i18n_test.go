@@ -8,8 +8,11 @@ func TestDetect(t *testing.T) {
 		env  map[string]string
 		want string
 	}{
-		{map[string]string{"LANG": "zh_CN.UTF-8"}, "zh"}, {map[string]string{"LANG": "en_GB.UTF-8"}, "en"}, {nil, "en"},
-		{map[string]string{"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"}, {map[string]string{"LANG": "C", "LC_MESSAGES": "zh_TW"}, "zh"},
+		{map[string]string{"LANG": "zh_CN.UTF-8"}, "zh"},
+		{map[string]string{"LANG": "en_GB.UTF-8"}, "en"},
+		{nil, "en"},
+		{map[string]string{"LANG": "zh_CN.UTF-8", "LC_ALL": "C"}, "en"},
+		{map[string]string{"LANG": "C", "LC_MESSAGES": "zh_TW"}, "zh"},
 	} {
 		if got := Detect(env(c.env)); got != c.want {
 			t.Errorf("Detect(%v) = %s, want %s", c.env, got, c.want)

@@ -182,7 +182,7 @@ func (s *session) choose(ctx context.Context, title string, items []string) (int
 		if line == "" || line == "0" {
 			return -1, nil
 		}
-		if n, err := strconv.Atoi(line); err == nil && n >= 1 && n <= len(items) {
+		if n, ok := numbered(line, len(items)); ok {
 			return n - 1, nil
 		}
 		s.say("Type a number from 0 to %d.", len(items))
@@ -227,8 +227,8 @@ func (s *session) menu(ctx context.Context) error {
 	case "":
 		return nil
 	}
-	n, err := strconv.Atoi(line)
-	if err != nil || n < 1 || n > len(entries) {
+	n, ok := numbered(line, len(entries))
+	if !ok {
 		s.say("Type a number from 0 to %d.", len(entries))
 		return nil
 	}
@@ -239,6 +239,12 @@ func (s *session) menu(ctx context.Context) error {
 		s.print(s.tr.T("Not done: %s", kit.Clean(err.Error())))
 	}
 	return nil
+}
+
+// numbered reads a number from 1 to most.
+func numbered(line string, most int) (int, bool) {
+	n, err := strconv.Atoi(line)
+	return n, err == nil && n >= 1 && n <= most
 }
 
 // disabled says after a menu line why it cannot be done now.
