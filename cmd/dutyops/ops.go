@@ -16,7 +16,8 @@ import (
 func newReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
 
 func (a *app) dnsCmd() *cobra.Command {
-	check := &cobra.Command{Use: "check", Short: "What every authoritative server and resolver answers now", Args: cobra.NoArgs,
+	check := &cobra.Command{
+		Use: "check", Short: "What every authoritative server and resolver answers now", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			ds, err := e.CheckDNS(ctx)
 			if err != nil {
@@ -27,12 +28,14 @@ func (a *app) dnsCmd() *cobra.Command {
 			}
 			a.printDomains(ds)
 			return nil
-		})}
+		}),
+	}
 	return group("dns", "Look at DNS", check)
 }
 
 func (a *app) syncCmd() *cobra.Command {
-	status := &cobra.Command{Use: "status", Short: "Policy, direction, state and lag of every synced component", Args: cobra.NoArgs,
+	status := &cobra.Command{
+		Use: "status", Short: "Policy, direction, state and lag of every synced component", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			st, err := e.Refresh(ctx)
 			if err != nil {
@@ -47,10 +50,12 @@ func (a *app) syncCmd() *cobra.Command {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", r.Target, r.Kind, syncText(&r.SyncStatus), r.Note)
 			}
 			return w.Flush()
-		})}
+		}),
+	}
 	var yes bool
 	var reason string
-	run := &cobra.Command{Use: "run", Short: "Make every synced store of the other sites follow the one that writes", Args: cobra.NoArgs,
+	run := &cobra.Command{
+		Use: "run", Short: "Make every synced store of the other sites follow the one that writes", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			if reason == "" {
 				reason = "sync run"
@@ -60,7 +65,8 @@ func (a *app) syncCmd() *cobra.Command {
 			}
 			r, err := e.SyncRun(ctx, a.who(), reason)
 			return a.finish(ctx, e, r, err)
-		})}
+		}),
+	}
 	run.Flags().BoolVar(&yes, "yes", false, "confirmed; required without a terminal")
 	run.Flags().StringVar(&reason, "reason", "", "why, for the journal")
 	return group("sync", "Replication between sites: policy, positions, direction", status, run)
@@ -88,7 +94,8 @@ func syncRows(st *backend.Status) []syncRow {
 }
 
 func (a *app) doctorCmd() *cobra.Command {
-	return &cobra.Command{Use: "doctor", Short: "Could I fail over right now? exit 0 yes, 3 no", Args: cobra.NoArgs,
+	return &cobra.Command{
+		Use: "doctor", Short: "Could I fail over right now? exit 0 yes, 3 no", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			cs, err := e.Doctor(ctx)
 			if err != nil {
@@ -113,13 +120,15 @@ func (a *app) doctorCmd() *cobra.Command {
 				return &quietError{code: codeNotWell}
 			}
 			return err
-		})}
+		}),
+	}
 }
 
 func (a *app) pauseCmd() *cobra.Command {
 	var reason string
 	var d time.Duration
-	c := &cobra.Command{Use: "pause", Short: "Refuse every action of every console for a while", Args: cobra.NoArgs,
+	c := &cobra.Command{
+		Use: "pause", Short: "Refuse every action of every console for a while", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			if reason == "" {
 				return &usageError{fmt.Errorf("pause needs --reason TEXT: whoever meets it at 3 a.m. must know why")}
@@ -138,7 +147,8 @@ func (a *app) pauseCmd() *cobra.Command {
 			}
 			a.printf("paused until %s; `dutyops unpause --reason …` ends it\n", o.Expires.Format("15:04:05"))
 			return nil
-		})}
+		}),
+	}
 	c.Flags().StringVar(&reason, "reason", "", "why (required)")
 	c.Flags().DurationVar(&d, "for", time.Hour, "how long; it ends by itself")
 	return c
@@ -146,7 +156,8 @@ func (a *app) pauseCmd() *cobra.Command {
 
 func (a *app) unpauseCmd() *cobra.Command {
 	var reason string
-	c := &cobra.Command{Use: "unpause", Short: "Allow actions again", Args: cobra.NoArgs,
+	c := &cobra.Command{
+		Use: "unpause", Short: "Allow actions again", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			if reason == "" {
 				return &usageError{fmt.Errorf("unpause needs --reason TEXT")}
@@ -159,7 +170,8 @@ func (a *app) unpauseCmd() *cobra.Command {
 			}
 			a.printf("actions are allowed again\n")
 			return nil
-		})}
+		}),
+	}
 	c.Flags().StringVar(&reason, "reason", "", "why (required)")
 	return c
 }

@@ -30,7 +30,8 @@ func (a *app) withEngine(f func(ctx context.Context, e *backend.Engine, args []s
 }
 
 func (a *app) runsList() *cobra.Command {
-	return &cobra.Command{Use: "list", Short: "All runs, newest first", Args: cobra.NoArgs,
+	return &cobra.Command{
+		Use: "list", Short: "All runs, newest first", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			rs, err := e.Runs(ctx)
 			if err != nil {
@@ -54,11 +55,13 @@ func (a *app) runsList() *cobra.Command {
 				fmt.Fprintf(w, "%s\t%s\t%s\t%s -> %s\t%s\t%s\n", r.ID, r.Kind, r.State, r.From, r.To, r.Operator, r.Reason)
 			}
 			return w.Flush()
-		})}
+		}),
+	}
 }
 
 func (a *app) runsShow() *cobra.Command {
-	return &cobra.Command{Use: "show [ID]", Short: "One run (default: the newest) with its steps and evidence", Args: cobra.MaximumNArgs(1),
+	return &cobra.Command{
+		Use: "show [ID]", Short: "One run (default: the newest) with its steps and evidence", Args: cobra.MaximumNArgs(1),
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, args []string) error {
 			r, err := pick(ctx, e, args)
 			if err != nil {
@@ -78,7 +81,8 @@ func (a *app) runsShow() *cobra.Command {
 				}
 			}
 			return nil
-		})}
+		}),
+	}
 }
 
 // pick is the run named by the argument, or the newest.
@@ -97,7 +101,8 @@ func pick(ctx context.Context, e *backend.Engine, args []string) (backend.Run, e
 }
 
 func (a *app) runsWatch() *cobra.Command {
-	return &cobra.Command{Use: "watch [ID]", Short: "Follow a run to its end, whoever runs it", Args: cobra.MaximumNArgs(1),
+	return &cobra.Command{
+		Use: "watch [ID]", Short: "Follow a run to its end, whoever runs it", Args: cobra.MaximumNArgs(1),
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, args []string) error {
 			r, err := pick(ctx, e, args)
 			if err != nil {
@@ -115,19 +120,22 @@ func (a *app) runsWatch() *cobra.Command {
 			}
 			a.printRun(r)
 			return nil
-		})}
+		}),
+	}
 }
 
 func (a *app) runsResume() *cobra.Command {
 	var yes bool
-	c := &cobra.Command{Use: "resume ID", Short: "Take up an interrupted or parked run: look at the world, then go on", Args: cobra.ExactArgs(1),
+	c := &cobra.Command{
+		Use: "resume ID", Short: "Take up an interrupted or parked run: look at the world, then go on", Args: cobra.ExactArgs(1),
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, args []string) error {
 			if err := a.needYes(yes, "resume"); err != nil {
 				return err
 			}
 			r, err := e.Resume(ctx, args[0], a.who())
 			return a.finish(ctx, e, r, err)
-		})}
+		}),
+	}
 	c.Flags().BoolVar(&yes, "yes", false, "confirmed")
 	return c
 }
@@ -135,14 +143,16 @@ func (a *app) runsResume() *cobra.Command {
 func (a *app) runsRollback() *cobra.Command {
 	var yes bool
 	var reason string
-	c := &cobra.Command{Use: "rollback ID", Short: "Take back, in reverse order, what a run changed", Args: cobra.ExactArgs(1),
+	c := &cobra.Command{
+		Use: "rollback ID", Short: "Take back, in reverse order, what a run changed", Args: cobra.ExactArgs(1),
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, args []string) error {
 			if err := a.needYes(yes, "rollback"); err != nil {
 				return err
 			}
 			r, err := e.Rollback(ctx, args[0], a.who(), reason)
 			return a.finish(ctx, e, r, err)
-		})}
+		}),
+	}
 	c.Flags().BoolVar(&yes, "yes", false, "confirmed")
 	c.Flags().StringVar(&reason, "reason", "", "why, for the journal")
 	return c
@@ -165,7 +175,8 @@ func (a *app) needYes(yes bool, what string) error {
 
 func (a *app) runsReport() *cobra.Command {
 	var format, file string
-	c := &cobra.Command{Use: "report [ID]", Short: "The story of a run as Markdown, HTML or JSON (default: the newest run)", Args: cobra.MaximumNArgs(1),
+	c := &cobra.Command{
+		Use: "report [ID]", Short: "The story of a run as Markdown, HTML or JSON (default: the newest run)", Args: cobra.MaximumNArgs(1),
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, args []string) error {
 			r, err := pick(ctx, e, args)
 			if err != nil {
@@ -187,14 +198,16 @@ func (a *app) runsReport() *cobra.Command {
 			}
 			a.notef("wrote %s\n", file)
 			return nil
-		})}
+		}),
+	}
 	c.Flags().StringVar(&format, "format", "markdown", "markdown, html or json")
 	c.Flags().StringVar(&file, "file", "", "write to this file instead of stdout")
 	return c
 }
 
 func (a *app) runsVerify() *cobra.Command {
-	return &cobra.Command{Use: "verify", Short: "Check the journal's hash chain", Args: cobra.NoArgs,
+	return &cobra.Command{
+		Use: "verify", Short: "Check the journal's hash chain", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			n, err := e.VerifyJournal(ctx)
 			if a.json() {
@@ -212,5 +225,6 @@ func (a *app) runsVerify() *cobra.Command {
 			}
 			a.printf("%d entries, the hash chain is unbroken\n", n)
 			return nil
-		})}
+		}),
+	}
 }

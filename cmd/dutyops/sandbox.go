@@ -113,7 +113,8 @@ func (a *app) openSandbox(dir string) (*sandbox.Client, error) {
 
 func (a *app) faultCmd(dir *string) *cobra.Command {
 	var d time.Duration
-	c := &cobra.Command{Use: "fault TARGET KIND", Short: "Break something in a running sandbox", Args: cobra.ExactArgs(2),
+	c := &cobra.Command{
+		Use: "fault TARGET KIND", Short: "Break something in a running sandbox", Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.openSandbox(*dir)
 			if err != nil {
@@ -127,7 +128,8 @@ func (a *app) faultCmd(dir *string) *cobra.Command {
 				return refusedFault(err)
 			}
 			return a.activeFaults(cmd.Context(), s)
-		}}
+		},
+	}
 	c.Flags().DurationVar(&d, "for", 0, "heal by itself after this long (default: until healed)")
 	return c
 }
@@ -141,7 +143,8 @@ func refusedFault(err error) error {
 }
 
 func (a *app) healCmd(dir *string) *cobra.Command {
-	return &cobra.Command{Use: "heal [TARGET]", Short: "Mend a target of a running sandbox, or everything", Args: cobra.MaximumNArgs(1),
+	return &cobra.Command{
+		Use: "heal [TARGET]", Short: "Mend a target of a running sandbox, or everything", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.openSandbox(*dir)
 			if err != nil {
@@ -155,7 +158,8 @@ func (a *app) healCmd(dir *string) *cobra.Command {
 				return refusedFault(err)
 			}
 			return a.activeFaults(cmd.Context(), s)
-		}}
+		},
+	}
 }
 
 func (a *app) activeFaults(ctx context.Context, s *sandbox.Client) error {
@@ -179,7 +183,8 @@ func (a *app) activeFaults(ctx context.Context, s *sandbox.Client) error {
 }
 
 func (a *app) faultsCmd(dir *string) *cobra.Command {
-	return &cobra.Command{Use: "faults", Short: "Kinds of faults and what takes them", Args: cobra.NoArgs,
+	return &cobra.Command{
+		Use: "faults", Short: "Kinds of faults and what takes them", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			kinds, err := a.kinds(cmd.Context(), *dir)
 			if err != nil {
@@ -189,7 +194,8 @@ func (a *app) faultsCmd(dir *string) *cobra.Command {
 				return a.printJSON(map[string]any{"faults": kinds})
 			}
 			return printKinds(a.out, kinds)
-		}}
+		},
+	}
 }
 
 // kinds asks the running sandbox; without one it starts one for the question, so that

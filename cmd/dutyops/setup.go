@@ -18,7 +18,8 @@ import (
 
 func (a *app) initCmd() *cobra.Command {
 	var force bool
-	c := &cobra.Command{Use: "init [FILE]", Short: "Write a commented starter configuration (default: ./dutyops.yaml)", Args: cobra.MaximumNArgs(1),
+	c := &cobra.Command{
+		Use: "init [FILE]", Short: "Write a commented starter configuration (default: ./dutyops.yaml)", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			path := "dutyops.yaml"
 			if len(args) == 1 {
@@ -44,13 +45,15 @@ func (a *app) initCmd() *cobra.Command {
 			}
 			a.printf("wrote %s\n  next: edit it, then `dutyops config validate -c %s` and `dutyops doctor -c %s`\n", path, path, path)
 			return nil
-		}}
+		},
+	}
 	c.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
 	return c
 }
 
 func (a *app) configCmd() *cobra.Command {
-	validate := &cobra.Command{Use: "validate [FILE]", Short: "Report every problem with line and column; exit 2 when there is one", Args: cobra.MaximumNArgs(1),
+	validate := &cobra.Command{
+		Use: "validate [FILE]", Short: "Report every problem with line and column; exit 2 when there is one", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				a.config = args[0]
@@ -71,17 +74,21 @@ func (a *app) configCmd() *cobra.Command {
 			}
 			a.printf("%s: no problems; %d sites, %d domains\n", cfg.Path, len(cfg.Sites), len(cfg.Domains))
 			return nil
-		}}
-	schema := &cobra.Command{Use: "schema", Short: "JSON Schema of the configuration, for editors", Args: cobra.NoArgs,
+		},
+	}
+	schema := &cobra.Command{
+		Use: "schema", Short: "JSON Schema of the configuration, for editors", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := a.out.Write(config.Schema())
 			return err
-		}}
+		},
+	}
 	return group("config", "Check the configuration, print its schema", validate, schema)
 }
 
 func (a *app) versionCmd() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Version, commit and platform", Args: cobra.NoArgs,
+	return &cobra.Command{
+		Use: "version", Short: "Version, commit and platform", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			v, c := version, commit
 			if info, ok := debug.ReadBuildInfo(); ok && c == "" {
@@ -96,11 +103,13 @@ func (a *app) versionCmd() *cobra.Command {
 			}
 			a.printf("dutyops %s %s %s/%s %s\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH, c)
 			return nil
-		}}
+		},
+	}
 }
 
 func (a *app) completionCmd() *cobra.Command {
-	return &cobra.Command{Use: "completion bash|zsh|fish", Short: "Shell completion script", ValidArgs: []string{"bash", "zsh", "fish"},
+	return &cobra.Command{
+		Use: "completion bash|zsh|fish", Short: "Shell completion script", ValidArgs: []string{"bash", "zsh", "fish"},
 		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch args[0] {
@@ -111,14 +120,16 @@ func (a *app) completionCmd() *cobra.Command {
 			default:
 				return cmd.Root().GenFishCompletion(a.out, true)
 			}
-		}}
+		},
+	}
 }
 
 // manDate keeps the pages reproducible; a release overrides it through `date`.
 var manDate = time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 
 func (a *app) manCmd() *cobra.Command {
-	return &cobra.Command{Use: "man [DIR]", Short: "Manual page to stdout, or one page per verb into DIR", Args: cobra.MaximumNArgs(1),
+	return &cobra.Command{
+		Use: "man [DIR]", Short: "Manual page to stdout, or one page per verb into DIR", Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h := &doc.GenManHeader{Title: "DUTYOPS", Section: "1", Source: "dutyops " + version, Manual: "dutyops", Date: &manDate}
 			if len(args) == 0 {
@@ -128,7 +139,8 @@ func (a *app) manCmd() *cobra.Command {
 				return err
 			}
 			return doc.GenManTree(cmd.Root(), h, args[0])
-		}}
+		},
+	}
 }
 
 func dirOf(path string) string { return filepath.Dir(path) }

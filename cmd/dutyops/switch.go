@@ -203,8 +203,10 @@ func (a *app) finish(ctx context.Context, e *backend.Engine, r backend.Run, err 
 		var refused *backend.RefusedError
 		if errors.As(err, &refused) && a.json() {
 			p := refused.Plan
-			doc := refusal{Run: backend.Run{Kind: string(p.Kind), Mode: string(p.Mode), Case: string(p.Case), From: p.From, To: p.To, Stations: p.Stations,
-				PlanHash: p.Hash, State: backend.RunRefused, Problem: err.Error(), Steps: []backend.RunStep{}, RPO: []backend.RPO{}, DNS: backend.RunDNS{Zones: []string{}}}, BlockedBy: refused.Gates}
+			doc := refusal{Run: backend.Run{
+				Kind: string(p.Kind), Mode: string(p.Mode), Case: string(p.Case), From: p.From, To: p.To, Stations: p.Stations,
+				PlanHash: p.Hash, State: backend.RunRefused, Problem: err.Error(), Steps: []backend.RunStep{}, RPO: []backend.RPO{}, DNS: backend.RunDNS{Zones: []string{}},
+			}, BlockedBy: refused.Gates}
 			if perr := a.printJSON(doc); perr != nil {
 				return perr
 			}
