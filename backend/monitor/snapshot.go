@@ -90,7 +90,6 @@ type publisher struct {
 	mu      sync.Mutex
 	last    time.Time
 	pending *time.Timer
-	stopped bool
 
 	changedMu sync.Mutex
 	changed   chan struct{}
