@@ -151,8 +151,10 @@ func (r *record) opened(e journal.Entry) error {
 		r.run.DNS.Zones = append(r.run.DNS.Zones, z.Zone)
 	}
 	for _, s := range p.Steps {
-		r.run.Steps = append(r.run.Steps, RunStep{ID: s.ID, Title: s.Title, Phase: string(s.Phase), Action: string(s.Action),
-			Risk: string(s.Risk), State: StepPending, Evidence: []string{}})
+		r.run.Steps = append(r.run.Steps, RunStep{
+			ID: s.ID, Title: s.Title, Phase: string(s.Phase), Action: string(s.Action),
+			Risk: string(s.Risk), State: StepPending, Evidence: []string{},
+		})
 	}
 	return nil
 }

@@ -102,8 +102,15 @@ func headline(r Run) string {
 }
 
 func header(r Run) [][2]string {
-	out := [][2]string{{"operator", r.Operator}, {"reason", r.Reason}, {"case", r.Case}, {"mode", r.Mode},
-		{"stations", strings.Join(r.Stations, ", ")}, {"plan", r.PlanHash}, {"started", r.Started.Local().Format(time.RFC3339)}}
+	out := [][2]string{
+		{"operator", r.Operator},
+		{"reason", r.Reason},
+		{"case", r.Case},
+		{"mode", r.Mode},
+		{"stations", strings.Join(r.Stations, ", ")},
+		{"plan", r.PlanHash},
+		{"started", r.Started.Local().Format(time.RFC3339)},
+	}
 	if !r.Finished.IsZero() {
 		out = append(out, [2]string{"finished", r.Finished.Local().Format(time.RFC3339)})
 	}
@@ -111,8 +118,15 @@ func header(r Run) [][2]string {
 }
 
 func rtoRows(t RTO) [][2]string {
-	return [][2]string{{"detect", dur(t.DetectMS)}, {"decide", dur(t.DecideMS)}, {"fence", dur(t.FenceMS)}, {"switch", dur(t.SwitchMS)},
-		{"propagate", dur(t.PropagateMS)}, {"verify", dur(t.VerifyMS)}, {"**total**", "**" + dur(t.TotalMS) + "**"}}
+	return [][2]string{
+		{"detect", dur(t.DetectMS)},
+		{"decide", dur(t.DecideMS)},
+		{"fence", dur(t.FenceMS)},
+		{"switch", dur(t.SwitchMS)},
+		{"propagate", dur(t.PropagateMS)},
+		{"verify", dur(t.VerifyMS)},
+		{"**total**", "**" + dur(t.TotalMS) + "**"},
+	}
 }
 
 func dur(ms int64) string {
