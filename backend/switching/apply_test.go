@@ -140,8 +140,10 @@ func TestReportWithLaggingAuthorities(t *testing.T) {
 // After any single fault every set is old or new, the report says which, and the same
 // change can be finished and taken back exactly.
 func TestAfterAnySingleFaultEverySetIsOldOrNew(t *testing.T) {
-	kinds := []string{dnstest.Unauthorized, dnstest.Forbidden, dnstest.RateLimit, dnstest.ServerError, dnstest.Garbage,
-		dnstest.HTML, dnstest.HalfBody, dnstest.Hang, dnstest.Drop, dnstest.Reject}
+	kinds := []string{
+		dnstest.Unauthorized, dnstest.Forbidden, dnstest.RateLimit, dnstest.ServerError, dnstest.Garbage,
+		dnstest.HTML, dnstest.HalfBody, dnstest.Hang, dnstest.Drop, dnstest.Reject,
+	}
 	sawPartial, sawUncertain, sawDone := false, false, false
 	for _, kind := range kinds {
 		for first := 1; first <= 5; first++ { // zone, list, batch, batch, read back

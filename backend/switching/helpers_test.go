@@ -58,13 +58,17 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		*ns = a
 	}
 	build := func(timeout, budget time.Duration) *Switch {
-		cf, err := cloudflare.New(cloudflare.Options{BaseURL: r.api.URL, Token: func() (string, error) { return token, nil },
-			Timeout: timeout, Budget: budget})
+		cf, err := cloudflare.New(cloudflare.Options{
+			BaseURL: r.api.URL, Token: func() (string, error) { return token, nil },
+			Timeout: timeout, Budget: budget,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		up, err := rfc2136.New(rfc2136.Options{Server: r.ns1.Addr, KeyName: "dutyops", KeySecret: func() (string, error) { return secret, nil },
-			Timeout: timeout, Budget: budget, MaxMessage: o.message})
+		up, err := rfc2136.New(rfc2136.Options{
+			Server: r.ns1.Addr, KeyName: "dutyops", KeySecret: func() (string, error) { return secret, nil },
+			Timeout: timeout, Budget: budget, MaxMessage: o.message,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,9 +104,11 @@ func (r *rig) site(provider string, n int) ([]failoverplan.Domain, failoverplan.
 }
 
 func change(name, typ string, from, to []string) failoverplan.RecordChange {
-	return failoverplan.RecordChange{Station: "PVG",
-		Before: failoverplan.RecordSet{Name: name, Type: typ, TTL: 60, Values: from},
-		After:  failoverplan.RecordSet{Name: name, Type: typ, TTL: 30, Values: to}}
+	return failoverplan.RecordChange{
+		Station: "PVG",
+		Before:  failoverplan.RecordSet{Name: name, Type: typ, TTL: 60, Values: from},
+		After:   failoverplan.RecordSet{Name: name, Type: typ, TTL: 30, Values: to},
+	}
 }
 
 // truth is where every set of the change really stands.

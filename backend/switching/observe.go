@@ -76,8 +76,10 @@ func (s *Switch) Observe(ctx context.Context, domains []failoverplan.Domain) []O
 				d, q := of[i%len(qs)], qs[i%len(qs)]
 				srv := a.servers[i/len(qs)]
 				k := key{d.Name, q.Type}
-				found[k] = append(found[k], Observation{Name: d.Name, Type: q.Type, Station: d.Station, Zone: d.Zone, Server: srv.Name,
-					Authoritative: srv.Authoritative, Values: x.Values, TTL: x.TTL, Serial: x.Serial, At: x.At, Err: x.Err})
+				found[k] = append(found[k], Observation{
+					Name: d.Name, Type: q.Type, Station: d.Station, Zone: d.Zone, Server: srv.Name,
+					Authoritative: srv.Authoritative, Values: x.Values, TTL: x.TTL, Serial: x.Serial, At: x.At, Err: x.Err,
+				})
 			}
 		})
 	}

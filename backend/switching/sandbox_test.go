@@ -33,8 +33,10 @@ func TestOnTheSandboxServers(t *testing.T) {
 	must(t, err)
 	t.Cleanup(func() { _ = api.Close() })
 	var ahead atomic.Int64 // of the resolver's clock: its cache expires without waiting
-	res, err := named.StartResolver(named.ResolverOptions{Zone: zoneName, Authorities: auth.Addrs(),
-		Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
+	res, err := named.StartResolver(named.ResolverOptions{
+		Zone: zoneName, Authorities: auth.Addrs(),
+		Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+	})
 	must(t, err)
 	t.Cleanup(func() { _ = res.Close() })
 

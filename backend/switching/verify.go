@@ -137,8 +137,10 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 					return b, fmt.Errorf("verify %s: %w", zone, err)
 				}
 				open = append(open, asked{row: len(b.Rows), zone: zone, server: srv, before: c.Before.Values})
-				b.Rows = append(b.Rows, Row{Server: srv.Name, Authoritative: srv.Authoritative, Name: c.After.Name, Type: c.After.Type,
-					Want: c.After.Values, State: RowSilent, Err: propagation.ErrNoAnswer})
+				b.Rows = append(b.Rows, Row{
+					Server: srv.Name, Authoritative: srv.Authoritative, Name: c.After.Name, Type: c.After.Type,
+					Want: c.After.Values, State: RowSilent, Err: propagation.ErrNoAnswer,
+				})
 			}
 		}
 	}
