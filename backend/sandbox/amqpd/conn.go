@@ -79,15 +79,13 @@ func (c *conn) serve() {
 
 // write sends what the outbox holds, and heartbeats.
 func (c *conn) write() {
-	var ticks <-chan time.Time
+	var ticks <-chan time.Time // of the newest ticker; one that nobody holds is collected
 	for {
 		select {
 		case <-c.dead:
 			return
 		case every := <-c.beat:
-			t := time.NewTicker(every)
-			defer t.Stop()
-			ticks = t.C
+			ticks = time.NewTicker(every).C
 			continue
 		case <-ticks:
 			c.out.add(func(b []byte) []byte { return append(b, frameHeartbeat, 0, 0, 0, 0, 0, 0, frameEnd) })

@@ -136,6 +136,9 @@ func TestCrashUnderLoad(t *testing.T) {
 		}
 		have[f] = true
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	for _, id := range done {
 		if !have[id] {
 			t.Errorf("%s was answered and is not at the replica", id)

@@ -28,10 +28,9 @@ const patience = 15 * time.Second
 // site is one server with an account of each sort and pools for them.
 type site struct {
 	*mysqld.Server
-	addr            string // what clients and replicas use
-	secret          string
-	admin, app, ro  *sql.DB
-	replicationUser string
+	addr           string // what clients and replicas use
+	secret         string
+	admin, app, ro *sql.DB
 }
 
 func startSite(t *testing.T, id uint32, readOnly bool) *site {
@@ -77,7 +76,8 @@ func (s *site) open(t *testing.T, user, more string) *sql.DB {
 
 func exec(t *testing.T, db interface {
 	ExecContext(context.Context, string, ...any) (sql.Result, error)
-}, stmts ...string) {
+}, stmts ...string,
+) {
 	t.Helper()
 	for _, s := range stmts {
 		if _, err := db.ExecContext(t.Context(), s); err != nil {
@@ -88,7 +88,8 @@ func exec(t *testing.T, db interface {
 
 func one(t *testing.T, db interface {
 	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, query string, args ...any) string {
+}, query string, args ...any,
+) string {
 	t.Helper()
 	var v sql.NullString
 	if err := db.QueryRowContext(t.Context(), query, args...).Scan(&v); err != nil {
@@ -121,6 +122,9 @@ func status(t *testing.T, db *sql.DB) map[string]string {
 		t.Fatal(err)
 	}
 	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		return nil
 	}
 	vals := make([]sql.NullString, len(cols))

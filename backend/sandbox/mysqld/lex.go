@@ -142,11 +142,10 @@ func next(src string, i int) (token, error) {
 		var b strings.Builder
 		for ; n < len(rest); n++ {
 			if rest[n] == '`' {
-				if n+1 < len(rest) && rest[n+1] == '`' {
-					n++
-				} else {
+				if n+1 >= len(rest) || rest[n+1] != '`' {
 					return token{kind: kQuoted, val: b.String(), start: i, end: i + n + 1}, nil
 				}
+				n++
 			}
 			b.WriteByte(rest[n])
 		}

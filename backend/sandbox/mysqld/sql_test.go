@@ -195,6 +195,9 @@ func TestExpressions(t *testing.T) {
 	if want := []string{"COUNT(*)", "m", "flight", "now( ) < '2000-01-01'", "@@server_id"}; err != nil || !reflect.DeepEqual(cols, want) {
 		t.Errorf("columns are %q, %v; want %q", cols, err, want)
 	}
+	if err := rows.Err(); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestShow(t *testing.T) {

@@ -99,10 +99,10 @@ func (tr *translator) run(toks []token, sc scope) (string, error) {
 	out := &output{}
 	for !c.done() {
 		var err error
-		switch t := c.peek(); {
-		case t.kind == kWord || t.kind == kQuoted:
+		switch t := c.peek(); t.kind {
+		case kWord, kQuoted:
 			err = tr.word(c, out, &sc)
-		case t.kind == kOp:
+		case kOp:
 			err = tr.operator(c, out, &sc)
 		default:
 			c.next()

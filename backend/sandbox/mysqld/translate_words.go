@@ -78,11 +78,11 @@ func (tr *translator) word(c *cursor, out *output, sc *scope) error {
 	case "XOR", "DIV", "SOUNDS", "MATCH", "PROCEDURE":
 		return c.fail()
 	default:
-		if keywords[t.up] || (sc.over && overWords[t.up]) || (t.up == "END" && openCase(out)) || (t.up == "OFFSET" && afterLimit(out)) {
-			out.add(t.up)
-		} else {
+		keyword := keywords[t.up] || (sc.over && overWords[t.up]) || (t.up == "END" && openCase(out)) || (t.up == "OFFSET" && afterLimit(out))
+		if !keyword {
 			return tr.name(c, out)
 		}
+		out.add(t.up)
 	}
 	c.next()
 	return nil

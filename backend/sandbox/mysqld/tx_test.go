@@ -182,6 +182,9 @@ func TestGlobalReadLock(t *testing.T) {
 			}
 			all = append(all, cols[4]...)
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		return bytes.Contains(all, []byte("Waiting for backup lock"))
 	})
 	// The lock ends with the connection of its holder too.

@@ -238,8 +238,13 @@ func TestAPIFaults(t *testing.T) {
 		status  int // 0 = no readable answer
 		applied bool
 	}{
-		{FaultUnauthorized, 401, false}, {FaultForbidden, 403, false}, {FaultRateLimit, 429, false}, {FaultError, 500, false},
-		{FaultGarbage, 0, true}, {FaultHalfBody, 0, true}, {FaultDropAfterApply, 0, true},
+		{FaultUnauthorized, 401, false},
+		{FaultForbidden, 403, false},
+		{FaultRateLimit, 429, false},
+		{FaultError, 500, false},
+		{FaultGarbage, 0, true},
+		{FaultHalfBody, 0, true},
+		{FaultDropAfterApply, 0, true},
 	} {
 		before := a.store.Serial()
 		must(t, a.cf.SetFault(tc.kind))

@@ -137,7 +137,7 @@ func (a *Authority) prescan(section []dns.RR) error {
 		if !a.store.holds(h.Name) {
 			return rcodeError(dns.RcodeNotZone)
 		}
-		bad := false
+		var bad bool
 		switch h.Class {
 		case dns.ClassINET:
 			bad = h.Rrtype == dns.TypeANY || h.Rdlength == 0

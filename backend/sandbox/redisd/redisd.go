@@ -73,9 +73,11 @@ func Start(o Options) (*Server, error) {
 	if o.Listen == "" {
 		o.Listen = "127.0.0.1:0"
 	}
-	s := &Server{m: miniredis.NewMiniRedis(), opts: o, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
+	s := &Server{
+		m: miniredis.NewMiniRedis(), opts: o, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
 		config: map[string]string{"masterauth": o.MasterAuth, "masteruser": "", "replica-read-only": "yes", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "maxmemory": "0"},
-		replid: newID(), grew: make(chan struct{}), closing: make(chan struct{})}
+		replid: newID(), grew: make(chan struct{}), closing: make(chan struct{}),
+	}
 	if o.Password != "" {
 		s.m.RequireAuth(o.Password)
 	}
@@ -190,9 +192,11 @@ func (s *Server) admit(c *server.Peer, args []string) {
 }
 
 // control commands change no data, or block: they are neither refused nor replicated.
-var control = map[string]bool{"AUTH": true, "HELLO": true, "PING": true, "ECHO": true, "QUIT": true, "SELECT": true, "CLIENT": true, "COMMAND": true,
+var control = map[string]bool{
+	"AUTH": true, "HELLO": true, "PING": true, "ECHO": true, "QUIT": true, "SELECT": true, "CLIENT": true, "COMMAND": true,
 	"SUBSCRIBE": true, "PSUBSCRIBE": true, "UNSUBSCRIBE": true, "PUNSUBSCRIBE": true, "WATCH": true, "UNWATCH": true, "TIME": true, "WAIT": true,
-	"BLPOP": true, "BRPOP": true, "BRPOPLPUSH": true, "BLMOVE": true, "XREAD": true, "XREADGROUP": true, "CLUSTER": true, "MEMORY": true, "OBJECT": true}
+	"BLPOP": true, "BRPOP": true, "BRPOPLPUSH": true, "BLMOVE": true, "XREAD": true, "XREADGROUP": true, "CLUSTER": true, "MEMORY": true, "OBJECT": true,
+}
 
 // noteAuth follows a successful AUTH or HELLO … AUTH. The caller holds mu.
 func (s *Server) noteAuth(c *server.Peer, cmd string, args []string) {

@@ -125,8 +125,10 @@ func (s *Server) replicate(ctx context.Context, src *source) {
 		s.mu.Lock()
 		password := s.config["masterauth"]
 		s.mu.Unlock()
-		c := redis.NewClient(&redis.Options{Addr: src.addr, Password: password, MaxRetries: -1, Protocol: 2, DisableIdentity: true,
-			DialTimeout: time.Second, ReadTimeout: 3 * pullWait, PoolSize: 1, ContextTimeoutEnabled: true})
+		c := redis.NewClient(&redis.Options{
+			Addr: src.addr, Password: password, MaxRetries: -1, Protocol: 2, DisableIdentity: true,
+			DialTimeout: time.Second, ReadTimeout: 3 * pullWait, PoolSize: 1, ContextTimeoutEnabled: true,
+		})
 		err := s.pullLoop(ctx, c, src)
 		_ = c.Close()
 		s.mu.Lock()
@@ -222,9 +224,11 @@ func (s *Server) replay(ctx context.Context, lines [][]string) error {
 // openSelf makes the client that replays: it reaches this server without a socket and
 // shows the token that the hook knows.
 func (s *Server) openSelf() *redis.Client {
-	return redis.NewClient(&redis.Options{Addr: "self", Password: s.opts.Password, MaxRetries: -1, Protocol: 2, DisableIdentity: true, PoolSize: 1,
+	return redis.NewClient(&redis.Options{
+		Addr: "self", Password: s.opts.Password, MaxRetries: -1, Protocol: 2, DisableIdentity: true, PoolSize: 1,
 		Dialer: func(context.Context, string, string) (net.Conn, error) { return s.m.Dial() },
 		OnConnect: func(ctx context.Context, cn *redis.Conn) error {
 			return cn.Do(ctx, "DUTYOPS.REPLAY", s.token).Err()
-		}})
+		},
+	})
 }
