@@ -200,8 +200,10 @@ func (c *component) flink(t *testing.T, role probes.Role) error {
 		return err
 	}
 	t.Cleanup(func() { _ = feed.Close() })
-	s, err := flinkd.Start(flinkd.Options{Site: "primary", SavepointDir: t.TempDir(), Autostart: role != probes.RoleReplica,
-		Feeds: []flinkd.FeedRef{{Name: "airline", URL: feed.URL()}}, KafkaBrokers: k.Brokers(), Topic: "flight.messages"})
+	s, err := flinkd.Start(flinkd.Options{
+		Site: "primary", SavepointDir: t.TempDir(), Autostart: role != probes.RoleReplica,
+		Feeds: []flinkd.FeedRef{{Name: "airline", URL: feed.URL()}}, KafkaBrokers: k.Brokers(), Topic: "flight.messages",
+	})
 	if err != nil {
 		return err
 	}
@@ -265,8 +267,10 @@ func (c *component) connect(t *testing.T) error {
 		brokers[i] = k.Brokers()
 	}
 	t.Cleanup(func() { _ = source.Close() })
-	s, err := connectd.Start(connectd.Options{FailAfter: 300 * time.Millisecond, Connectors: []connectd.Connector{{Name: "mirror-from-primary",
-		SourceAlias: "primary", TargetAlias: "standby", SourceBrokers: brokers[0], TargetBrokers: brokers[1], Topics: []string{"flight.messages"}}}})
+	s, err := connectd.Start(connectd.Options{FailAfter: 300 * time.Millisecond, Connectors: []connectd.Connector{{
+		Name:        "mirror-from-primary",
+		SourceAlias: "primary", TargetAlias: "standby", SourceBrokers: brokers[0], TargetBrokers: brokers[1], Topics: []string{"flight.messages"},
+	}}})
 	if err != nil {
 		return err
 	}

@@ -87,8 +87,11 @@ func (t *terminal) play(command []string, scenes []scene, out string) error {
 		return err
 	}
 	defer func() { _, _ = t.tmux("kill-server") }()
-	for _, o := range [][]string{{"set", "-g", "status", "off"}, {"set", "-sa", "terminal-overrides", ",*:Tc"},
-		{"resize-window", "-t", "demo", "-x", fmt.Sprint(t.cols), "-y", fmt.Sprint(t.rows)}} {
+	for _, o := range [][]string{
+		{"set", "-g", "status", "off"},
+		{"set", "-sa", "terminal-overrides", ",*:Tc"},
+		{"resize-window", "-t", "demo", "-x", fmt.Sprint(t.cols), "-y", fmt.Sprint(t.rows)},
+	} {
 		if _, err := t.tmux(o...); err != nil {
 			return err
 		}

@@ -20,8 +20,10 @@ const (
 	paper, ink   = "#0f1216", "#d5d9de"
 )
 
-var basic = [16]string{"#20242a", "#d76a6a", "#85b96b", "#d2b063", "#6f9bd3", "#b288c4", "#66b2b6", "#c3c8ce",
-	"#69717b", "#f08080", "#a2d886", "#f2d072", "#92bdf2", "#d2aae2", "#8ad8dc", "#f7f9fb"}
+var basic = [16]string{
+	"#20242a", "#d76a6a", "#85b96b", "#d2b063", "#6f9bd3", "#b288c4", "#66b2b6", "#c3c8ce",
+	"#69717b", "#f08080", "#a2d886", "#f2d072", "#92bdf2", "#d2aae2", "#8ad8dc", "#f7f9fb",
+}
 
 // drawSVG lays a captured screen out cell by cell.
 func drawSVG(screen string, cols, rows int) string {
