@@ -53,7 +53,8 @@ type Engine struct {
 	roles atomic.Pointer[roles]
 	seen  observed // guarded by mu
 
-	status atomic.Pointer[Status]
+	status     atomic.Pointer[Status]
+	publishing sync.Mutex // one publication at a time: a newer picture is never overwritten by an older
 
 	mu        sync.Mutex
 	changed   chan struct{}
@@ -61,6 +62,7 @@ type Engine struct {
 	situation *failoverplan.Situation
 	judgement failoverplan.Judgement
 	memory    map[string]remembered
+	unsaved   bool // memory or roles differ from what the journal remembers
 	verdicts  map[string]time.Time
 	runs      map[string]*liveRun
 	refreshed time.Time
@@ -138,8 +140,27 @@ func (e *Engine) build() error {
 	return err
 }
 
-// Close lets go of everything. Runs still going are interrupted.
+// closeWithin bounds how long Close waits for a run to reach its next step boundary.
+const closeWithin = 30 * time.Second
+
+// Close asks runs of this process to stop at their next step boundary, waits for that,
+// and lets go of everything. A run that does not stop in time is left interrupted.
 func (e *Engine) Close() error {
+	e.mu.Lock()
+	var live []*liveRun
+	for _, l := range e.runs {
+		live = append(live, l)
+	}
+	e.mu.Unlock()
+	limit := time.NewTimer(closeWithin)
+	defer limit.Stop()
+	for _, l := range live {
+		l.once.Do(func() { close(l.stop) })
+		select {
+		case <-l.done:
+		case <-limit.C:
+		}
+	}
 	var errs []error
 	for _, p := range e.probers {
 		errs = append(errs, p.Close())
@@ -248,6 +269,7 @@ func (e *Engine) Events(n int) []Event {
 func (e *Engine) transition(t monitor.Transition) {
 	e.mu.Lock()
 	e.memory[t.ID] = remembered{State: t.To, Since: t.Since, At: t.At}
+	e.unsaved = true
 	if t.To == failoverplan.Down {
 		e.verdicts[t.ID] = t.At
 	}
@@ -287,12 +309,18 @@ func (e *Engine) recall(ctx context.Context) {
 	e.roles.Store(r)
 }
 
-// remember keeps health and roles for the next process. Losing them costs a "since".
+// remember keeps health and roles for the next process, when they have changed. Losing
+// them costs a "since".
 func (e *Engine) remember(ctx context.Context) {
 	if e.journal == nil {
 		return
 	}
 	e.mu.Lock()
+	if !e.unsaved {
+		e.mu.Unlock()
+		return
+	}
+	e.unsaved = false
 	health := make(map[string]remembered, len(e.memory))
 	for k, v := range e.memory {
 		health[k] = v

@@ -154,6 +154,7 @@ func TestHealthIsRememberedAcrossProcesses(t *testing.T) {
 	since := time.Now().Add(-time.Hour).UTC().Truncate(time.Second)
 	e.mu.Lock()
 	e.memory[id] = remembered{State: failoverplan.Down, Since: since, At: since.Add(3 * time.Second)}
+	e.unsaved = true
 	e.mu.Unlock()
 	e.remember(t.Context())
 	other := starter(t, dir)

@@ -14,6 +14,8 @@ import (
 // publish judges what is known now and publishes one immutable picture:
 // observe -> judge -> decide, one direction (design.md section 1).
 func (e *Engine) publish() {
+	e.publishing.Lock()
+	defer e.publishing.Unlock()
 	snap := e.mon.Snapshot()
 	e.mu.Lock()
 	seen := e.seen
@@ -31,7 +33,7 @@ func (e *Engine) publish() {
 	e.mu.Unlock()
 	old := e.status.Swap(st)
 	e.wake()
-	if old != nil && !st.Warming && before.Case != j.Case {
+	if old != nil && !old.Warming && !st.Warming && before.Case != j.Case {
 		level := "bad"
 		if j.Case == failoverplan.CaseNormal {
 			level = "good"
@@ -69,8 +71,9 @@ func (e *Engine) rolesFrom(j failoverplan.Judgement, sit *failoverplan.Situation
 	if known {
 		r.data = j.DataSite
 	}
-	e.roles.Store(&r)
 	e.mu.Lock()
+	e.unsaved = e.unsaved || r != *e.roles.Load()
+	e.roles.Store(&r)
 	e.seen.lastServing, e.seen.lastData = r.serving, r.data
 	e.mu.Unlock()
 }

@@ -195,7 +195,14 @@ func (e *Engine) launch(id string, lease *journal.Lease, f func(*runbook.Executo
 		once.Do(func() { close(first) })
 	}()
 	<-first
-	return l.get(), nil
+	r := l.get()
+	if r.ID == "" { // it did not even open: the journal refused
+		<-l.done
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.run, l.err
+	}
+	return r, nil
 }
 
 // follow turns a run's progress into events.
