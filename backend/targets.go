@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/monitor"
@@ -39,7 +40,7 @@ func (e *Engine) targets() ([]monitor.Target, error) {
 	for _, s := range e.cfg.Sites {
 		if err := add(probes.Target{
 			Name: failoverplan.Target(s.Name, gatewayName), Kind: "http",
-			URL: strings.TrimSuffix(s.Gateway.URL, "/") + s.Gateway.HealthPath,
+			URL: strings.TrimSuffix(s.Gateway.URL, "/") + s.Gateway.HealthPath, SlowAfter: e.cfg.Thresholds.SlowAfter.D(),
 		}); err != nil {
 			return nil, err
 		}
@@ -51,7 +52,7 @@ func (e *Engine) targets() ([]monitor.Target, error) {
 			for _, sub := range p.Subsystems {
 				if err := add(probes.Target{
 					Name: failoverplan.Target(s.Name, string(k), sub.Name), Kind: "http", URL: sub.URL,
-					ExpectStatus: sub.ExpectStatus, ExpectBody: sub.ExpectBody,
+					ExpectStatus: sub.ExpectStatus, ExpectBody: sub.ExpectBody, SlowAfter: e.cfg.Thresholds.SlowAfter.D(),
 				}); err != nil {
 					return nil, err
 				}
@@ -72,6 +73,9 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 		User: c.User, Database: c.Database, ExpectStatus: c.ExpectStatus, ExpectBody: c.ExpectBody,
 		Query: c.Query, QType: c.QType, Expect: c.Expect, Topics: c.Topics, Job: c.Job.Name,
 		Index: c.Index, TimeField: c.TimeField, YellowOK: c.YellowOK == nil || *c.YellowOK, Queue: c.Queue, SlowAfter: c.SlowAfter.D(),
+	}
+	if t.SlowAfter == 0 {
+		t.SlowAfter = e.cfg.Thresholds.SlowAfter.D()
 	}
 	if c.Password != "" {
 		t.Password = c.Password.Resolve
@@ -98,7 +102,7 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 func (e *Engine) openDNS() (*switching.Switch, error) {
 	o := switching.Options{Providers: map[string]dnsproviders.Provider{}, Now: e.now}
 	for _, p := range e.cfg.DNS.Providers {
-		prov, err := openProvider(p)
+		prov, err := e.openProvider(p)
 		if err != nil {
 			return nil, fmt.Errorf("dns provider %s: %w", p.Name, err)
 		}
@@ -113,13 +117,19 @@ func (e *Engine) openDNS() (*switching.Switch, error) {
 	return switching.New(o)
 }
 
-func openProvider(p config.Provider) (dnsproviders.Provider, error) {
+func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) {
 	switch p.Kind {
 	case "cloudflare":
-		return cloudflare.New(cloudflare.Options{BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D()})
+		return cloudflare.New(cloudflare.Options{BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			OnRetry: func(n cloudflare.RetryNotice) {
+				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+			}})
 	case "rfc2136":
 		return rfc2136.New(rfc2136.Options{Server: p.Server, KeyName: p.KeyName, KeyAlgorithm: p.KeyAlgorithm,
-			KeySecret: p.KeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D()})
+			KeySecret: p.KeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			OnRetry: func(zone string, try int, cause error) {
+				e.event("dns", "warn", zone, "update %s: try %d: %v", zone, try, cause)
+			}})
 	}
 	return nil, fmt.Errorf("unknown kind %q; expected cloudflare or rfc2136", p.Kind)
 }

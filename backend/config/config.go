@@ -121,7 +121,7 @@ type Component struct {
 	Queue    string   `yaml:"queue"`   // rabbitmq: queue whose depth is watched
 	Job      Job      `yaml:"job"`     // flink: the ingest job
 	Mirrors  []Mirror `yaml:"mirrors"` // kafka-connect: connectors that copy into this site
-	// SlowAfter: a slower answer makes the component degraded; default never.
+	// SlowAfter: a slower answer makes the component degraded; default thresholds.slow_after.
 	SlowAfter    Duration `yaml:"slow_after"`
 	Query        string   `yaml:"query"`         // dns: name that is asked for
 	QType        string   `yaml:"qtype"`         // dns: record type; default A
@@ -283,6 +283,9 @@ type Thresholds struct {
 	Window Window `yaml:"window"`
 	// StaleAfter: an older answer says nothing any more; default 10s.
 	StaleAfter Duration `yaml:"stale_after"`
+	// SlowAfter: a slower answer makes a gateway, subsystem or component degraded, unless
+	// the component has its own; default never.
+	SlowAfter Duration `yaml:"slow_after"`
 	// MaxSyncLag: a relation that is further behind holds a failback up; default 10s.
 	MaxSyncLag Duration `yaml:"max_sync_lag"`
 }

@@ -26,8 +26,9 @@ const (
 	KindDiverge   = "diverge"
 )
 
-// slowBy is what KindSlow adds in each direction.
-const slowBy = 300 * time.Millisecond
+// slowBy is what KindSlow adds in each direction. One round trip is then slower than
+// the sandbox's slow_after; the six of a long conversation still fit its probe timeout.
+const slowBy = 60 * time.Millisecond
 
 // lagBy is how far KindLagging holds replication or mirroring back.
 const lagBy = 30 * time.Second
@@ -68,6 +69,8 @@ type registry struct {
 	changed func(f Fault, on bool)
 	// put is told every fault once its links and switches are set.
 	put func(f Fault) error
+	// lifting is told every fault that ends, while its links still hold.
+	lifting func(f Fault) error
 }
 
 type activeFault struct {
@@ -177,7 +180,7 @@ func (r *registry) expire(a *activeFault) {
 	defer r.mu.Unlock()
 	if i := slices.Index(r.active, a); i >= 0 && !r.closed {
 		r.active = slices.Delete(r.active, i, i+1)
-		_ = r.apply(a.Fault, false) // nobody is there to be told; heal reports
+		_ = r.lift(a.Fault) // nobody is there to be told; heal reports
 		r.tell(a.Fault, false)
 	}
 }
@@ -207,12 +210,21 @@ func (r *registry) heal(target string) error {
 	var errs []error
 	for _, a := range gone {
 		a.stop()
-		if err := r.apply(a.Fault, false); err != nil {
+		if err := r.lift(a.Fault); err != nil {
 			errs = append(errs, fmt.Errorf("heal %s of %s: %w", a.Kind, a.Target, err))
 		}
 		r.tell(a.Fault, false)
 	}
 	return errors.Join(errs...)
+}
+
+// lift opens the links and sets back the switches of a fault that is off the list.
+func (r *registry) lift(f Fault) error {
+	var err error
+	if r.lifting != nil {
+		err = r.lifting(f)
+	}
+	return errors.Join(err, r.apply(f, false))
 }
 
 // apply brings everything that a fault touches in line with the faults in force.
