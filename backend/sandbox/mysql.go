@@ -180,6 +180,9 @@ func (st *site) mysqlSwitches(key string) switchable {
 	}
 }
 
+// returnTimeout bounds the questions to servers of this process.
+const returnTimeout = 5 * time.Second
+
 // crashes are the link faults that a MySQL source takes as a crash: it loses its
 // clients and what nobody has acknowledged, so that a blackout alone does not make
 // the pair diverge.
@@ -199,4 +202,49 @@ func (s *Sandbox) afterCut(f Fault) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// beforeReturn is told every fault that ends. A MySQL source that had crashed starts as
+// a sound installation starts it: read-only, until it is known that nobody else has
+// taken over. Else its own services would write on before anybody could fence it, and
+// the pair would diverge in the second in which the site comes back.
+func (s *Sandbox) beforeReturn(f Fault) error {
+	if !slices.Contains(crashes, f.Kind) {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), returnTimeout)
+	defer cancel()
+	var errs []error
+	for _, st := range s.sites {
+		for key := range st.mysql {
+			if !within(st.target(key), f.Target) {
+				continue
+			}
+			taken, err := s.takenOver(ctx, st, key)
+			if err == nil && taken {
+				err = st.admin(ctx, key, exec("SET GLOBAL read_only = 1"))
+			}
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// takenOver says whether another site's counterpart takes writes.
+func (s *Sandbox) takenOver(ctx context.Context, st *site, key string) (bool, error) {
+	for _, other := range s.sites {
+		if other == st || other.mysql[key] == nil {
+			continue
+		}
+		var readOnly bool
+		if err := other.admin(ctx, key, func(ctx context.Context, c *sql.Conn) error {
+			return c.QueryRowContext(ctx, "SELECT @@read_only").Scan(&readOnly)
+		}); err != nil {
+			return false, err
+		}
+		if !readOnly {
+			return true, nil
+		}
+	}
+	return false, nil
 }

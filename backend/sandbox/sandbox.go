@@ -104,7 +104,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	}
 	s.onClose(f.close)
 	s.reg.changed = func(f Fault, on bool) { s.log.Info("fault", "target", f.Target, "kind", f.Kind, "on", on) }
-	s.reg.put = s.afterCut
+	s.reg.put, s.reg.lifting = s.afterCut, s.beforeReturn
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.Close())
 	}
