@@ -103,22 +103,10 @@ func group(use, short string, subs ...*cobra.Command) *cobra.Command {
 	return c
 }
 
-// errNoConfig points a newcomer at what to do.
-type errNoConfig struct{ tried []string }
-
-func (e *errNoConfig) Error() string {
-	return "no configuration found (looked for " + strings.Join(e.tried, ", ") + ")\n" +
-		"  try it without one:   dutyops sandbox\n" +
-		"  start your own:       dutyops init"
-}
-
 func (a *app) load() (*config.Config, error) {
-	path, tried, err := config.Search(a.config, a.getenv)
+	path, _, err := config.Search(a.config, a.getenv)
 	if err != nil {
 		return nil, &usageError{err}
-	}
-	if path == "" {
-		return nil, &usageError{&errNoConfig{tried}}
 	}
 	cfg, err := config.Load(path)
 	var ps config.Problems

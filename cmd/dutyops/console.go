@@ -33,10 +33,14 @@ func (u *uiFlags) register(c *cobra.Command) {
 
 // console opens the TUI on the configured world.
 func (a *app) console(ctx context.Context) error {
+	cfg, err := a.load()
+	if err != nil {
+		return err
+	}
 	if err := a.needTerminal(); err != nil {
 		return err
 	}
-	e, err := a.engine(ctx)
+	e, err := a.open(ctx, cfg, nil)
 	if err != nil {
 		return err
 	}

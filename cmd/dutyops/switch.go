@@ -51,7 +51,7 @@ func (a *app) planCmd() *cobra.Command {
 				return err
 			}
 			if a.json() {
-				err = a.printJSON(p)
+				err = a.printJSON(planDoc{Plan: p, PlanHash: p.Hash, BlockedBy: append([]failoverplan.Gate{}, p.Blocked()...)})
 			} else {
 				a.printPlan(p)
 			}
@@ -63,6 +63,13 @@ func (a *app) planCmd() *cobra.Command {
 	}
 	m.register(c)
 	return c
+}
+
+// planDoc is the JSON of a plan, with the names that a run has for the same things.
+type planDoc struct {
+	*failoverplan.Plan
+	PlanHash  string              `json:"plan_hash"`
+	BlockedBy []failoverplan.Gate `json:"blocked_by"`
 }
 
 func (a *app) printPlan(p *failoverplan.Plan) {
