@@ -25,6 +25,16 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 	})
 }
 
+// Manual prints a plan's DNS changes as nsupdate input, with the same comparison
+// before the write; it holds no secret. It is the way left when a provider's API is away.
+func (e *Engine) Manual(p *failoverplan.Plan) string {
+	s := ""
+	for _, z := range p.DNS {
+		s += e.dns.Manual(z)
+	}
+	return s
+}
+
 // RefusedError is a refusal with its gates (promise 6). It wraps ErrRefused.
 type RefusedError struct {
 	Plan  *failoverplan.Plan

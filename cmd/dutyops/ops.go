@@ -16,9 +16,13 @@ import (
 func newReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
 
 func (a *app) dnsCmd() *cobra.Command {
+	var watch bool
 	check := &cobra.Command{
 		Use: "check", Short: "What every authoritative server and resolver answers now", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			if watch {
+				return a.watchDNS(ctx, e)
+			}
 			ds, err := e.CheckDNS(ctx)
 			if err != nil {
 				return err
@@ -30,7 +34,36 @@ func (a *app) dnsCmd() *cobra.Command {
 			return nil
 		}),
 	}
+	check.Flags().BoolVarP(&watch, "watch", "w", false, "ask every second until interrupted; with -o json one document per line")
 	return group("dns", "Look at DNS", check)
+}
+
+// watchDNS asks every second until ctx ends.
+func (a *app) watchDNS(ctx context.Context, e *backend.Engine) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		ds, err := e.CheckDNS(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if a.json() {
+			if err := a.printLine(map[string]any{"at": time.Now(), "domains": ds}); err != nil {
+				return err
+			}
+		} else {
+			a.printf("%s\n", time.Now().Format("15:04:05"))
+			a.printDomains(ds)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 func (a *app) syncCmd() *cobra.Command {

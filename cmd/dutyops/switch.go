@@ -34,6 +34,7 @@ func (m *moveFlags) request(kind failoverplan.PlanKind) backend.PlanRequest {
 
 func (a *app) planCmd() *cobra.Command {
 	var m moveFlags
+	var manual bool
 	c := &cobra.Command{
 		Use: "plan failover|failback", Short: "Show the plan and its hash; changes nothing (exit 4 when a rule would refuse it)",
 		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{"failover", "failback"},
@@ -50,7 +51,9 @@ func (a *app) planCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if a.json() {
+			if manual {
+				a.printf("%s", e.Manual(p))
+			} else if a.json() {
 				err = a.printJSON(planDoc{Plan: p, PlanHash: p.Hash, BlockedBy: append([]failoverplan.Gate{}, p.Blocked()...)})
 			} else {
 				a.printPlan(p)
@@ -62,6 +65,7 @@ func (a *app) planCmd() *cobra.Command {
 		},
 	}
 	m.register(c)
+	c.Flags().BoolVar(&manual, "manual", false, "print the DNS changes as nsupdate input instead, for the day the provider's API is away")
 	return c
 }
 

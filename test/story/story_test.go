@@ -1,7 +1,6 @@
 package story
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,12 +71,7 @@ func TestDataDownMovesTheFeedsAndLosesNothing(t *testing.T) {
 			t.Errorf("feed %s is at %q, want standby", f.Name, f.Attached)
 		}
 	}
-	w.until("the standby has every message", 30*time.Second, func() (bool, string) {
-		var tr truth
-		w.ask("/truth", &tr)
-		b, _ := json.Marshal(tr)
-		return tr.Sites["standby"].Missing <= 3 && tr.Sent > 0, string(b) // a few are always on their way
-	})
+	w.everythingArrives("standby")
 	w.heal()
 	w.home()
 	w.usersServedBy("primary")
@@ -86,12 +80,7 @@ func TestDataDownMovesTheFeedsAndLosesNothing(t *testing.T) {
 			t.Errorf("feed %s is at %q after the failback", f.Name, f.Attached)
 		}
 	}
-	w.until("the primary has every message", 30*time.Second, func() (bool, string) {
-		var tr truth
-		w.ask("/truth", &tr)
-		b, _ := json.Marshal(tr)
-		return tr.Sites["primary"].Missing <= 3, string(b)
-	})
+	w.everythingArrives("primary")
 }
 
 func TestSiteDown(t *testing.T) {
@@ -270,10 +259,14 @@ func TestSecondOperatorIsTurnedAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = first.Process.Kill(); _ = first.Wait() }()
-	w.until("the second is turned away", 10*time.Second, func() (bool, string) {
-		code, _, errs := w.run("sync", "run", "--yes", "--reason", "second")
-		return code == 7 && strings.Contains(errs, "story"), errs
+	w.until("the first holds the lease", 10*time.Second, func() (bool, string) {
+		_, out, _ := w.run("status", "-o", "json")
+		return strings.Contains(string(out), `"holder"`), errs.String()
 	})
+	code, _, text := w.run("sync", "run", "--yes", "--reason", "second")
+	if code != 7 || !strings.Contains(text, "story") {
+		t.Fatalf("exit %d: %s", code, text)
+	}
 }
 
 func TestInterruptStopsAtAStepBoundary(t *testing.T) {
@@ -297,4 +290,23 @@ func TestInterruptStopsAtAStepBoundary(t *testing.T) {
 		t.Fatalf("exit %d, state %s\n%s", code, l.Runs[0].State, errs.String())
 	}
 	w.usersServedBy("standby")
+}
+
+func TestDNSCanBeWatchedAndPrinted(t *testing.T) {
+	w := start(t)
+	code, out, errs := w.run("plan", "failover", "--to", "standby", "--manual")
+	if code != 0 || strings.Count(string(out), "prereq yxrrset") != 2*len(w.truth.Domains) || !strings.Contains(string(out), "send") {
+		t.Fatalf("exit %d\n%s%s", code, out, errs)
+	}
+	cmd := w.command("dns", "check", "--watch", "-o", "json")
+	var lines lockedBuffer
+	cmd.Stdout = &lines
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.until("two documents", 20*time.Second, func() (bool, string) { return strings.Count(lines.String(), "\n") >= 2, lines.String() })
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("interrupted: %v", err)
+	}
 }
