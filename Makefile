@@ -52,7 +52,7 @@ race: ## the same under the race detector
 .PHONY: integration
 integration: ## the story on real servers: BIND, Unbound, MariaDB, Redis, nginx (Debian packages)
 	test/lab/install.sh
-	go test -tags integration -count=1 -timeout 40m ./dnsproviders/... ./test/lab/...
+	go test -tags integration -count=1 -timeout 40m ./dnsproviders/... ./backend/switching ./test/lab/...
 
 .PHONY: integration-down
 integration-down: ## remove what a lab left behind; its servers end with it, even when it is killed
@@ -93,6 +93,10 @@ docs: ## rewrite the generated parts of docs/
 	go test ./backend/config -run TestSchemaIsUpToDate -count=1 -update
 	go test ./backend/config -run TestDocsAreUpToDate -count=1 -update
 
+.PHONY: docs-check
+docs-check: docs ## are the generated parts of docs/ what their generators make of them?
+	git diff --exit-code -- docs backend/config
+
 # --- release it
 
 .PHONY: release-check
@@ -100,12 +104,13 @@ release-check: $(GORELEASER) ## is the release configuration sound?
 	$(GORELEASER) check
 
 .PHONY: release-builds
-release-builds: ## build every release target, one after the other
+release-builds: ## build every release target, one after the other, and what is packed with them
 	@for target in $(TARGETS); do \
 		echo "build $$target"; \
 		GOOS=$${target%/*} GOARCH=$${target#*/} CGO_ENABLED=0 \
 			go build -trimpath -ldflags '$(LDFLAGS)' -o dist/check/dutyops-$${target%/*}-$${target#*/} ./cmd/dutyops; \
 	done
+	packaging/extras.sh dist-extras
 
 .PHONY: snapshot
 snapshot: $(GORELEASER) ## the whole release, without publishing, into ./dist
@@ -113,7 +118,7 @@ snapshot: $(GORELEASER) ## the whole release, without publishing, into ./dist
 
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(BIN) dist
+	rm -rf $(BIN) dist dist-extras
 
 # --- tools; a new version is a new file name
 
