@@ -169,7 +169,7 @@ func (e *Engine) launch(id string, lease *journal.Lease, f func(*runbook.Executo
 	l := &liveRun{done: make(chan struct{}), stop: make(chan struct{})}
 	first := make(chan struct{})
 	var once sync.Once
-	x := &runbook.Executor{Journal: e.journal, Actions: e.worldActions(), OnChange: func(r Run) {
+	x := &runbook.Executor{Journal: e.journal, Actions: e.worldActions(), Now: e.now, OnChange: func(r Run) {
 		old := l.get()
 		l.set(r)
 		once.Do(func() { close(first) })

@@ -70,7 +70,9 @@ type Executor struct {
 	Actions map[failoverplan.StepAction]Action
 	// OnChange is called with a copy after every entry. It must not block.
 	OnChange func(Run)
-	mu       sync.Mutex
+	// Now is the clock of a dry run, which no journal entry dates.
+	Now func() time.Time
+	mu  sync.Mutex
 }
 
 func (x *Executor) write(ctx context.Context, r *record, id string, kind journal.Kind, body any) error {
@@ -102,14 +104,21 @@ func (x *Executor) Run(ctx context.Context, id string, o Opening, stop <-chan st
 	return x.proceed(ctx, r, id, stop)
 }
 
-// Resume takes up a run that was interrupted or parked: what has an outcome stands,
-// everything else is looked at and done.
+// Resume takes up a run that was interrupted or parked, in the direction it had: what
+// has an outcome stands, everything else is looked at and done. The look at the world
+// that a run begins with is taken again.
 func (x *Executor) Resume(ctx context.Context, id, operator string, stop <-chan struct{}) (Run, error) {
 	r, err := x.load(ctx, id)
 	if err != nil {
 		return Run{}, err
 	}
-	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, How: "resume"}); err != nil {
+	switch {
+	case r.undoing && r.run.State != RunRolledBack:
+		return x.Rollback(ctx, id, operator, "the roll-back is taken up again", stop)
+	case r.run.State == RunDone || r.run.State == RunRolledBack:
+		return r.snapshot(), fmt.Errorf("%w: run %s is %s: there is nothing to take up", ErrRefused, id, r.run.State)
+	}
+	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, How: howResume}); err != nil {
 		return r.snapshot(), err
 	}
 	return x.proceed(ctx, r, id, stop)
@@ -137,7 +146,7 @@ func (x *Executor) proceed(ctx context.Context, r *record, id string, stop <-cha
 	for _, group := range groups(r.opening.Plan.Steps) {
 		var todo []failoverplan.Step
 		for _, s := range group {
-			if !settled(x.state(r, s.ID)) {
+			if !settled(x.state(r, s.ID)) || s.Action == failoverplan.ActPreflight {
 				todo = append(todo, s)
 			}
 		}
@@ -177,6 +186,12 @@ func (x *Executor) state(r *record, id string) string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return r.step(id).State
+}
+
+func (x *Executor) attempts(r *record, id string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return r.step(id).Attempts
 }
 
 func halted(ctx context.Context, stop <-chan struct{}) bool {
@@ -230,7 +245,7 @@ func (x *Executor) step(ctx context.Context, sc *Scene, s failoverplan.Step) err
 	if err := x.write(ctx, sc.r, sc.id, journal.StepIntent, stepIntent{Step: s.ID}); err != nil {
 		return fmt.Errorf("step %s is not begun, its intent cannot be journaled: %w", s.ID, err)
 	}
-	out := stepOutcome{Step: s.ID}
+	out := stepOutcome{Step: s.ID, again: x.attempts(sc.r, s.ID) > 1}
 	err := x.attempt(ctx, sc, s, a, &out)
 	switch {
 	case err == nil:
@@ -263,6 +278,10 @@ func (x *Executor) attempt(ctx context.Context, sc *Scene, s failoverplan.Step, 
 			out.State, out.Evidence = StepAlready, r.Evidence
 			if s.Risk == failoverplan.R0 {
 				out.State = StepDone // looking is all the step is for
+			}
+			if out.again {
+				// An earlier attempt of this run had its effect: it is this run's to undo.
+				out.State, out.Changed = StepDone, r.Changed
 			}
 			return nil
 		}
@@ -350,8 +369,7 @@ func (x *Executor) rehearse(ctx context.Context, id string, o Opening) (Run, err
 	if err != nil {
 		return Run{}, err
 	}
-	now := time.Now()
-	if err := r.apply(journal.Entry{At: now, Run: id, Kind: journal.RunOpened, Body: body}); err != nil {
+	if err := r.apply(journal.Entry{At: x.Now(), Run: id, Kind: journal.RunOpened, Body: body}); err != nil {
 		return Run{}, err
 	}
 	sc := &Scene{Plan: o.Plan, x: x, id: id, r: r}

@@ -76,7 +76,7 @@ func openJournal(t *testing.T, dir string) *journal.Journal {
 
 func executor(t *testing.T, w *toy) *Executor {
 	t.Helper()
-	return &Executor{Journal: openJournal(t, t.TempDir()), Actions: map[failoverplan.StepAction]Action{failoverplan.ActPromote: w.act()}}
+	return &Executor{Now: time.Now, Journal: openJournal(t, t.TempDir()), Actions: map[failoverplan.StepAction]Action{failoverplan.ActPromote: w.act()}}
 }
 
 func states(r Run) string {

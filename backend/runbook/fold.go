@@ -50,6 +50,8 @@ type stepOutcome struct {
 	APICalls int      `json:"api_calls,omitempty"`
 	// Untouched: it failed, and it is certain that nothing was changed.
 	Untouched bool `json:"untouched,omitempty"`
+
+	again bool // not the first attempt
 }
 
 type runFact struct {
@@ -76,6 +78,8 @@ type record struct {
 	opening Opening
 	facts   map[string]string
 	open    bool
+	// undoing: a roll-back has begun; from then on the run only goes backwards.
+	undoing bool
 }
 
 func newRecord() *record { return &record{facts: map[string]string{}} }
@@ -107,7 +111,11 @@ func (r *record) apply(e journal.Entry) error {
 			s.State, s.Error, s.Finished, s.Untouched = b.State, b.Error, e.At, b.Untouched
 			s.Evidence = append(s.Evidence, b.Evidence...)
 		}
-		r.run.DNS.RecordsChanged += b.Changed
+		if r.undoing {
+			b.Changed = -min(b.Changed, r.run.DNS.RecordsChanged)
+		}
+		// A write that was cut off and found made later is told twice.
+		r.run.DNS.RecordsChanged = min(r.run.DNS.RecordsChanged+b.Changed, r.run.DNS.RecordsPlanned)
 		r.run.DNS.APICalls += b.APICalls
 	case journal.RunFact:
 		var b runFact
@@ -116,7 +124,12 @@ func (r *record) apply(e journal.Entry) error {
 		}
 		r.facts[b.Key] = b.Value
 	case journal.RunResumed:
+		var b runResumed
+		if err := json.Unmarshal(e.Body, &b); err != nil {
+			return bad(e, err)
+		}
 		r.open = true
+		r.undoing = r.undoing || b.How == howRollback
 		r.run.State, r.run.Problem, r.run.Next, r.run.Finished = RunRunning, "", "", time.Time{}
 	case journal.RunClosed:
 		var b runClosed
@@ -127,10 +140,18 @@ func (r *record) apply(e journal.Entry) error {
 		r.run.State, r.run.Problem, r.run.Next, r.run.Finished = b.State, b.Problem, b.Next, e.At
 	case journal.Operator:
 	}
-	r.run.RTO = rto(r)
-	r.run.RPO = rpo(r)
+	if !r.undoing { // what it took to get there does not change on the way back
+		r.run.RTO = rto(r)
+		r.run.RPO = rpo(r)
+	}
 	return nil
 }
+
+// How a run was taken up again.
+const (
+	howResume   = "resume"
+	howRollback = "rollback"
+)
 
 func bad(e journal.Entry, err error) error {
 	return fmt.Errorf("journal entry %d (%s): %w", e.Seq, e.Kind, err)

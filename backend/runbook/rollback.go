@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/journal"
 	"github.com/dutyops/dutyops/failoverplan"
@@ -11,7 +12,8 @@ import (
 
 // Rollback undoes, in reverse order, every step of the run that changed the world.
 // A step that cannot be undone parks the run again, with the rest listed; a best
-// effort step that cannot is recorded and passed over.
+// effort step that cannot is recorded and passed over. A step that was given up may
+// have had its effect nevertheless, so it is undone, too.
 func (x *Executor) Rollback(ctx context.Context, id, operator, reason string, stop <-chan struct{}) (Run, error) {
 	r, err := x.load(ctx, id)
 	if err != nil {
@@ -20,14 +22,14 @@ func (x *Executor) Rollback(ctx context.Context, id, operator, reason string, st
 	if r.run.State == RunRolledBack || r.run.State == RunCancelled || r.run.State == RunRefused {
 		return r.snapshot(), fmt.Errorf("%w: run %s is %s: there is nothing to take back", ErrRefused, id, r.run.State)
 	}
-	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, Reason: reason, How: "rollback"}); err != nil {
+	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, Reason: reason, How: howRollback}); err != nil {
 		return r.snapshot(), err
 	}
 	sc := &Scene{Plan: r.opening.Plan, x: x, id: id, r: r}
 	for _, s := range slices.Backward(r.opening.Plan.Steps) {
 		state := x.state(r, s.ID)
 		a := x.Actions[s.Action]
-		if a.Undo == nil || (state != StepDone && state != StepRunning && state != StepFailed) {
+		if a.Undo == nil || !mayHaveActed(state) {
 			continue
 		}
 		if halted(ctx, stop) {
@@ -43,6 +45,14 @@ func (x *Executor) Rollback(ctx context.Context, id, operator, reason string, st
 	return r.snapshot(), nil
 }
 
+// undoTimeout is the least that an undo gets.
+const undoTimeout = 30 * time.Second
+
+// mayHaveActed: the step was begun in this run and not found done before it began.
+func mayHaveActed(state string) bool {
+	return state == StepDone || state == StepRunning || state == StepFailed || state == StepSkipped
+}
+
 func (x *Executor) parkRollback(ctx context.Context, r *record, id, problem string) (Run, error) {
 	next := fmt.Sprintf("`dutyops runs rollback %s --yes` goes on undoing", id)
 	if err := x.write(ctx, r, id, journal.RunClosed, runClosed{State: RunParked, Problem: problem, Next: next}); err != nil {
@@ -55,7 +65,8 @@ func (x *Executor) undo(ctx context.Context, sc *Scene, s failoverplan.Step, a A
 	if err := x.write(ctx, sc.r, sc.id, journal.StepIntent, stepIntent{Step: s.ID, Undo: true}); err != nil {
 		return err
 	}
-	limit := defaultTimeout(a, s)
+	// A best effort step is given up early because users wait; its undo is not.
+	limit := max(defaultTimeout(a, s), undoTimeout)
 	tctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	res, err := a.Undo(tctx, sc, s)
