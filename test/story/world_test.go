@@ -285,6 +285,19 @@ func (w *world) usersServedBy(site string) {
 	})
 }
 
+// everythingArrives waits until the site has at least everything that had been sent
+// when the question was asked: nothing is lost, whatever was on its way.
+func (w *world) everythingArrives(site string) {
+	w.t.Helper()
+	var before truth
+	w.ask("/truth", &before)
+	w.until(site+" has every message", 30*time.Second, func() (bool, string) {
+		var tr truth
+		w.ask("/truth", &tr)
+		return tr.Sites[site].Present >= before.Sent, fmt.Sprintf("%d had been sent; %+v", before.Sent, tr)
+	})
+}
+
 func (w *world) fault(target, kind string) {
 	w.t.Helper()
 	if code, out, errs := w.run("sandbox", "fault", target, kind, "--dir", w.dir); code != 0 {
