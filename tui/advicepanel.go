@@ -21,6 +21,9 @@ func (a *app) adviceLines(w int, brief bool) []string {
 	if !brief {
 		out = append(out, " "+th.Strong.Render(a.adviceSentence(ad)))
 	}
+	for _, b := range ad.BlockedBy {
+		out = append(out, a.gateLines(b, w)...)
+	}
 	for _, b := range ad.Because {
 		for i, l := range kit.Bullet(g.Bullet, kit.Clean(b), w-1) {
 			if i == 0 {
@@ -28,9 +31,6 @@ func (a *app) adviceLines(w int, brief bool) []string {
 			}
 			out = append(out, " "+l)
 		}
-	}
-	for _, b := range ad.BlockedBy {
-		out = append(out, a.gateLines(b, w)...)
 	}
 	if brief {
 		return out
@@ -72,12 +72,34 @@ func (a *app) gateLines(b failoverplan.Gate, w int) []string {
 	return out
 }
 
+// planKey opens the plan that the advice is about, with all its reasons; "" when
+// there is none.
+func (a *app) planKey() string {
+	st := a.data.shown
+	if st == nil || st.Run != nil {
+		return ""
+	}
+	if k := adviceKey(st.Advice); k != "" || st.Advice.Action != "wait" {
+		return k
+	}
+	for _, act := range a.data.actions {
+		if act.ID == "failback" && act.Disabled == "" {
+			return "b"
+		}
+	}
+	return "f"
+}
+
 func (a *app) advicePanel(w, h int, boxed, brief bool) []string {
 	p := kit.Panel{Theme: a.th, Title: a.th.Title.Render(a.tr.T("Advice")), Boxed: boxed}
 	iw, ih := p.Inner(w, h)
 	lines := a.adviceLines(iw, brief)
 	if len(lines) > ih && ih > 0 {
-		lines = append(lines[:ih-1:ih-1], " "+a.th.Faint.Render(a.tr.T("+%d more", len(lines)-ih+1)))
+		more := a.tr.T("+%d more", len(lines)-ih+1)
+		if k := a.planKey(); k != "" {
+			more = a.tr.T("+%d more: %s shows all", len(lines)-ih+1, k)
+		}
+		lines = append(lines[:ih-1:ih-1], " "+a.th.Faint.Render(more))
 	}
 	return p.Draw(lines, w, h)
 }
@@ -108,7 +130,7 @@ func (a *app) eventLine(e backend.Event, w int) string {
 func (a *app) eventsPanel(w, h int, boxed, focused bool) []string {
 	p := kit.Panel{Theme: a.th, Title: a.th.Title.Render(a.tr.T("Events")), Boxed: boxed, Focused: focused}
 	iw, ih := p.Inner(w, h)
-	ev := a.data.events
+	ev := a.foldEvents(a.data.events)
 	if len(ev) > ih {
 		ev = ev[len(ev)-ih:]
 	}

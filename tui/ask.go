@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -190,13 +191,21 @@ func (d *chooseDialog) key(a *app, k tea.KeyPressMsg) tea.Cmd {
 
 func (d *chooseDialog) view(a *app, w, h int) []string {
 	th := a.th
-	bw := min(w-4, 72)
+	bw := min(w-4, 92)
 	nameW := 0
 	for _, c := range d.items {
 		nameW = max(nameW, kit.Width(c.text))
 	}
 	from, to := d.scroll.Window(len(d.items), max(h-8, 3))
 	lines := []string{""}
+	lead := 2 + nameW + 3
+	if d.many {
+		lead += 4
+	}
+	room := h - 8
+	for i := from; i < to; i++ {
+		room -= len(kit.Wrap(d.items[i].note, bw-4-lead))
+	}
 	for i := from; i < to; i++ {
 		var l kit.Line
 		mark := " "
@@ -211,11 +220,18 @@ func (d *chooseDialog) view(a *app, w, h int) []string {
 			}
 			l = l.Add(th.Accent, box)
 		}
-		l = l.Add(th.Text, kit.Pad(d.items[i].text, nameW)).Add(th.Dim, "   "+d.items[i].note)
-		if i == d.scroll.Cursor {
-			lines = append(lines, l.Draw(bw-4, &th.Selected))
-		} else {
-			lines = append(lines, l.Draw(bw-4, nil))
+		notes := kit.Wrap(d.items[i].note, bw-4-lead)
+		if room < 0 || len(notes) == 0 {
+			notes = []string{d.items[i].note} // no room for two lines each: cut
+		}
+		over := &th.Selected
+		if i != d.scroll.Cursor {
+			over = nil
+		}
+		l = l.Add(th.Text, kit.Pad(d.items[i].text, nameW)).Add(th.Dim, "   "+kit.Cut(notes[0], bw-4-lead))
+		lines = append(lines, l.Draw(bw-4, over))
+		for _, more := range notes[1:] {
+			lines = append(lines, kit.Line{}.Add(th.Dim, strings.Repeat(" ", lead)+more).Draw(bw-4, over))
 		}
 	}
 	keys := th.Key.Render("enter") + " " + th.Dim.Render(a.tr.T("choose")) + "   " + th.Key.Render("esc") + " " + th.Dim.Render(a.tr.T("back"))

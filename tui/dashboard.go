@@ -151,7 +151,7 @@ func (d *dashboard) view(a *app, w, h int) []string {
 		adviceW = half - 4
 	}
 	l := arrange(w, h-len(head), wants{
-		sites: len(st.Sites), rows: longest + 2, dns: len(domainLines(st.Domains)) + 1,
+		sites: len(st.Sites), rows: longest, air: 2, dns: len(domainLines(st.Domains)) + 1,
 		advice: len(a.adviceLines(adviceW, w < 100)), calm: calm,
 	})
 	out := head

@@ -56,7 +56,7 @@ func (a *app) headline(w int) []string {
 		b := st.Advice.BlockedBy[0]
 		advice += th.Dim.Render(" "+t.T("Blocked: ")) + th.Text.Render(kit.Clean(b.Evidence))
 	case adviceKey(st.Advice) != "" && st.Run == nil:
-		advice += th.Dim.Render(" "+t.T("press")+" ") + th.Key.Bold(true).Render(adviceKey(st.Advice)) + th.Dim.Render(" "+t.T("to review the plan"))
+		advice += th.Dim.Render("   "+t.T("press")+" ") + th.Key.Bold(true).Render(adviceKey(st.Advice)) + th.Dim.Render(" "+t.T("to review the plan"))
 	case len(st.Advice.Because) > 0:
 		advice += " " + th.Dim.Render(kit.Clean(st.Advice.Because[0]))
 	}

@@ -13,6 +13,7 @@ type layout struct {
 // wants are the heights the blocks would like, chrome not counted.
 type wants struct {
 	sites, rows int // number of sites, rows of the longest
+	air         int // empty lines that set a site's platforms apart
 	dns, advice int
 	calm        bool // nothing is wrong: events may take the advice's room
 }
@@ -34,6 +35,7 @@ func arrange(w, h int, want wants) layout {
 		n = max(want.sites, 1)
 	}
 	minSites, wantSites := n*(chrome+3), n*(chrome+want.rows)
+	airy := n * (chrome + want.rows + want.air)
 	minDNS, wantDNS := chrome+1, chrome+want.dns
 	minBottom := chrome + 1
 	wantBottom := chrome + max(want.advice, 2)
@@ -60,13 +62,14 @@ func arrange(w, h int, want wants) layout {
 	}
 	if want.calm {
 		grow(&l.dns, wantDNS)
-		grow(&l.sites, wantSites)
+		grow(&l.sites, airy)
 	} else {
 		grow(&l.dns, wantDNS)
 		grow(&l.bottom, min(wantBottom, max(h/4, 5)))
 		grow(&l.sites, wantSites)
 	}
 	grow(&l.bottom, wantBottom)
+	grow(&l.sites, airy)
 	l.bottom += left
 	return l
 }

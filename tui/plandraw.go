@@ -182,14 +182,17 @@ func parallel(steps []failoverplan.Step, i int) bool {
 func (s *planScreen) steps(a *app, w int) []string {
 	th, t := a.th, a.tr
 	var out []string
-	phase := failoverplan.Phase("")
+	phases := make([]string, len(s.plan.Steps))
 	for i, st := range s.plan.Steps {
-		if st.Phase != phase {
-			if phase != "" {
+		phases[i] = string(st.Phase)
+	}
+	titles := a.sectionTitles(phases)
+	for i, st := range s.plan.Steps {
+		if titles[i] != "" {
+			if i > 0 {
 				out = append(out, "")
 			}
-			phase = st.Phase
-			out = append(out, a.section(titleCase(a.phaseWord(string(phase))), w))
+			out = append(out, a.section(titles[i], w))
 		}
 		riskStyle := th.Faint
 		if st.Risk >= failoverplan.R3 {

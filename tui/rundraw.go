@@ -8,6 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"github.com/dutyops/dutyops/backend"
+	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/tui/kit"
 )
 
@@ -25,7 +26,7 @@ func (s *runScreen) view(a *app, w, h int) []string {
 	head := s.head(a, w)
 	rest := h - len(head)
 	if w >= 100 {
-		lw := (w - 3) * 55 / 100
+		lw := max((w-3)*55/100, min((w-3)*60/100, w-56)) // the clock needs 53 columns
 		rw := w - lw - 3
 		left := s.steps(a, lw, rest)
 		right := append(s.clock(a, rw), "")
@@ -79,7 +80,10 @@ func (s *runScreen) head(a *app, w int) []string {
 		}
 	}
 	title := titleCase(a.kindWord(r.Kind))
-	if r.From != "" || r.To != "" {
+	switch {
+	case r.From != "" && r.To == "":
+		title += "  " + t.T("from %s", r.From)
+	case r.From != "" || r.To != "":
 		title += "  " + arrow(a, r.From, r.To)
 	}
 	if r.DryRun {
@@ -108,29 +112,46 @@ func (s *runScreen) head(a *app, w int) []string {
 	return append(lines, " "+style.Render(strings.Repeat(g.Bar, full))+th.Border.Render(strings.Repeat(g.Track, max(n-full, 0))), "")
 }
 
-// steps lists every step under its phase; the window follows the cursor.
+// steps lists every step under its phase; the window follows the cursor. Titles are
+// wrapped where the screen is high enough for all of them, else cut. What a step says
+// is shown in full beside the list; below it only where there is room.
 func (s *runScreen) steps(a *app, w, h int) []string {
-	var lines []string
-	at := 0
-	phase := ""
-	for i, st := range s.run.Steps {
-		if st.Phase != phase {
-			phase = st.Phase
-			lines = append(lines, a.section(titleCase(a.phaseWord(phase)), w))
-		}
-		if i == s.scroll.Cursor {
-			at = len(lines)
-		}
-		lines = append(lines, s.stepLine(a, st, w, i == s.scroll.Cursor))
-		if st.Error != "" {
-			lines = append(lines, "     "+a.errorStyle(st).Render(kit.Cut(kit.Clean(st.Error), w-6)))
-		}
+	lines, at := s.stepLines(a, w, true, true)
+	if len(lines) > h {
+		lines, at = s.stepLines(a, w, true, false)
+	}
+	if len(lines) > h {
+		lines, at = s.stepLines(a, w, false, false)
 	}
 	from := 0
 	if len(lines) > h {
 		from = min(max(at-h/2, 0), len(lines)-h)
 	}
 	return lines[from:min(from+h, len(lines))]
+}
+
+// stepLines draws all steps; at is the line of the selected one.
+func (s *runScreen) stepLines(a *app, w int, wrap, notes bool) (lines []string, at int) {
+	phases := make([]string, len(s.run.Steps))
+	for i, st := range s.run.Steps {
+		phases[i] = st.Phase
+	}
+	titles := a.sectionTitles(phases)
+	for i, st := range s.run.Steps {
+		if titles[i] != "" {
+			lines = append(lines, a.section(titles[i], w))
+		}
+		if i == s.scroll.Cursor {
+			at = len(lines)
+		}
+		lines = append(lines, s.stepLine(a, st, w, i == s.scroll.Cursor, wrap)...)
+		if st.Error != "" && (notes || st.State == "failed") {
+			for _, l := range kit.Wrap(kit.Clean(st.Error), w-6) {
+				lines = append(lines, "     "+a.errorStyle(st).Render(l))
+			}
+		}
+	}
+	return lines, at
 }
 
 // errorStyle is loud only for a step that failed; one that was skipped is a note.
@@ -141,7 +162,7 @@ func (a *app) errorStyle(st backend.RunStep) lipgloss.Style {
 	return a.th.Note
 }
 
-func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected bool) string {
+func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected, wrap bool) []string {
 	th := a.th
 	style := th.Step(st.State)
 	right := a.stepWord(st.State)
@@ -167,81 +188,39 @@ func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected bool) s
 	case "running":
 		name = th.Strong
 	}
-	var l kit.Line
-	l = l.Add(th.Accent, mark+" ").Add(style, kit.Pad(th.Glyphs.Step(st.State), 2))
-	rw := kit.Width(right) + 2
-	l = l.Add(name, kit.Pad(kit.Clean(st.Title), max(w-4-rw, 0))).Add(th.Dim, " "+right+" ")
+	var over *lipgloss.Style
 	if selected {
-		return l.Draw(w, &th.Selected)
+		over = &th.Selected
 	}
-	return l.Draw(w, nil)
-}
-
-// phaseTime is one phase's part of the recovery time.
-type phaseTime struct {
-	name string
-	ms   int64
-}
-
-// times splits the recovery time by phase; the total of a live run goes on counting.
-func (s *runScreen) times(a *app) (parts []phaseTime, total, top int64) {
-	r := s.run
-	parts = []phaseTime{{"detect", r.RTO.DetectMS}, {"decide", r.RTO.DecideMS}, {"fence", r.RTO.FenceMS}, {"switch", r.RTO.SwitchMS}, {"propagate", r.RTO.PropagateMS}, {"verify", r.RTO.VerifyMS}}
-	total = r.RTO.TotalMS
-	var sum int64
-	for _, p := range parts {
-		sum += p.ms
-		top = max(top, p.ms)
+	// The right column keeps its width while a step goes from running to done, so that
+	// a title does not wrap anew.
+	room := max(w-4-max(kit.Width(right), 8)-2, 8)
+	title := kit.Wrap(kit.Clean(st.Title), room)
+	if !wrap {
+		title = []string{cutBefore(kit.Clean(st.Title), " (", room)}
 	}
-	if total == 0 && s.live() {
-		total = r.RTO.DetectMS + r.RTO.DecideMS + max(a.now.Sub(r.Started), 0).Truncate(time.Second).Milliseconds()
-	}
-	return parts, max(total, sum), top
-}
-
-// shortClock is the clock in three lines, for low screens.
-func (s *runScreen) shortClock(a *app, w int) []string {
-	th, t := a.th, a.tr
-	parts, total, _ := s.times(a)
-	line := " " + th.Strong.Render(kit.Millis(total))
-	for _, p := range parts {
-		if p.ms > 0 {
-			line += th.Dim.Render("  " + a.phaseWord(p.name) + " " + kit.Millis(p.ms))
+	var out []string
+	for i, text := range title {
+		var l kit.Line
+		if i == 0 {
+			l = l.Add(th.Accent, mark+" ").Add(style, kit.Pad(th.Glyphs.Step(st.State), 2))
+			l = l.Add(name, kit.Pad(text, room)).Add(th.Dim, " "+kit.PadLeft(right, w-room-6)+" ")
+		} else {
+			l = l.Add(th.Text, "    ").Add(name, text)
 		}
-	}
-	return append([]string{a.section(t.T("Recovery clock"), w), kit.Cut(line, w)}, a.usersLine(w)...)
-}
-
-// clock is the recovery time, split by phase, and what users get.
-func (s *runScreen) clock(a *app, w int) []string {
-	th, t := a.th, a.tr
-	parts, total, top := s.times(a)
-	out := []string{a.section(t.T("Recovery clock"), w), " " + th.Strong.Render(kit.Millis(total)) + th.Dim.Render("  "+t.T("from the first bad probe to users served"))}
-	out = append(out, a.usersLine(w)...)
-	barW := min(max(w-32, 6), 30)
-	for _, p := range parts {
-		style := th.Dim
-		if p.ms == 0 {
-			style = th.Faint
-		}
-		bar := kit.Bar(float64(p.ms), float64(max(top, 1)), barW, th.Glyphs.Bar, " ")
-		out = append(out, " "+style.Render(kit.Pad(a.phaseWord(p.name), 12)+kit.PadLeft(kit.Millis(p.ms), 9)+"  ")+th.Accent.Render(bar))
+		out = append(out, l.Draw(w, over))
 	}
 	return out
 }
 
-// usersLine is the sandbox users' view; production has none.
-func (a *app) usersLine(w int) []string {
-	u := a.data.users
-	if u == nil {
-		return nil
+// cutBefore shortens text in front of its last mark, so that what follows stays: the
+// part in brackets tells otherwise equal steps apart.
+func cutBefore(text, mark string, w int) string {
+	i := strings.LastIndex(text, mark)
+	if i < 0 || w-kit.Width(text[i:]) < 12 {
+		return kit.Cut(text, w)
 	}
-	th, t := a.th, a.tr
-	text := th.Good.Render(th.Glyphs.Up + " " + t.T("users are served by %s", u.Now))
-	if u.Now == "none" || u.Now == "" {
-		text = th.Bad.Render(th.Glyphs.Down + " " + t.T("users are not served"))
-	}
-	return []string{kit.Cut(" "+text+th.Dim.Render("  "+t.T("longest outage %s", kit.Millis(u.LongestOutageMS))), w)}
+	return kit.Cut(text[:i], w-kit.Width(text[i:])) + text[i:]
 }
 
 // outcome says what happened and what to do next.
@@ -256,7 +235,9 @@ func (s *runScreen) outcome(a *app, w int) []string {
 	switch r.State {
 	case backend.RunDone:
 		out = append(out, a.section(t.T("Done"), w))
-		add(th.Glyphs.Done, t.T("%d of %d record sets changed with %d API calls", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls))
+		if s.moves() {
+			add(th.Glyphs.Done, t.T("%d of %d record sets changed with %d API calls", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls))
+		}
 		for _, p := range r.RPO {
 			add(th.Glyphs.Bullet, p.Component+": "+a.rpoText(p))
 		}
@@ -284,7 +265,19 @@ func (s *runScreen) outcome(a *app, w int) []string {
 	if r.State == backend.RunParked || r.State == backend.RunInterrupted {
 		out = append(out, " "+th.Key.Render("R")+" "+th.Dim.Render(t.T("resume"))+"   "+th.Key.Render("B")+" "+th.Dim.Render(t.T("roll back"))+"   "+th.Key.Render("o")+" "+th.Dim.Render(t.T("report")))
 	}
+	if r.State == backend.RunDone {
+		out = append(out, s.doneKeys(a)...)
+	}
 	return append(out, "")
+}
+
+// doneKeys are the keys of what comes after a run that moved users away from home.
+func (s *runScreen) doneKeys(a *app) []string {
+	th, t := a.th, a.tr
+	if s.run.Kind != string(failoverplan.Failover) || s.run.DryRun || a.data.shown == nil || s.run.To != a.data.shown.ServingSite {
+		return nil
+	}
+	return []string{"   " + th.Key.Render("S") + " " + th.Dim.Render(t.T("run the sync")) + "   " + th.Key.Render("b") + " " + th.Dim.Render(t.T("plan the failback"))}
 }
 
 func (a *app) rpoText(p backend.RPO) string {

@@ -34,7 +34,9 @@ func zhWords() map[string]string {
 
 func zhDashboard() map[string]string {
 	return map[string]string{
-		"PRODUCTION": "生产环境", "SANDBOX": "沙箱环境",
+		"%s: %d parts %s: %s":    "%s: %d 个部件%s: %s",
+		"+%d more: %s shows all": "另有 %d 行, 按 %s 看全部",
+		"PRODUCTION":             "生产环境", "SANDBOX": "沙箱环境",
 		"serving|serving": "在用", "serving %s": "在用 %s", "data at": "数据在", "case": "情形", "nobody": "无",
 		"data of %s": "数据停在 %s", "%s %s in progress": "%s %s 进行中", "lease: %s": "执行权: %s", "watch": "查看", "journal": "日志",
 		"%s to %s is %s: resume or roll back %s": "%s, 目标 %s, %s: 请继续或回滚 %s",
@@ -57,7 +59,7 @@ func zhDashboard() map[string]string {
 
 func zhScreens() map[string]string {
 	return map[string]string{
-		"platform": "平台", "The worst of its critical parts decides.": "由其中最差的关键部分决定。",
+		"platform": "平台", "%s and %s": "%s与%s", "from %s": "来源 %s", "plan the failback": "制定回切方案", "The worst of its critical parts decides.": "由其中最差的关键部分决定。",
 		"Reading the evidence ...": "正在读取依据 ...", "Why is it not up?": "为什么不正常?", "Why is it up?": "为什么正常?", "No rule has tripped.": "没有规则触发。", "What was asked and answered": "问答记录",
 		"Latency, last %d answers since %s": "延迟, 最近 %d 次应答, 自 %s", "highest %s": "最高 %s", "Changes": "变化", "Facts": "实况", "Sync": "同步", "lag": "滞后", "lag not known": "滞后未知",
 		"Not synced by policy; a sync run and a promotion leave it alone.": "按策略不同步; 同步和提升都不会动它。",
