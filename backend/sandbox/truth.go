@@ -72,7 +72,7 @@ func (l *ledger) catchUp(ctx context.Context) (map[string]int64, error) {
 	}
 	var d net.Dialer
 	k, err := kgo.NewClient(
-		kgo.SeedBrokers(seeds...), kgo.ClientID("truth"),
+		kgo.SeedBrokers(seeds...), kgo.ClientID("truth"), kgo.DisableClientMetrics(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{l.topic: offsets}),
 		kgo.FetchMaxWait(100*time.Millisecond),
 		kgo.Dialer(func(ctx context.Context, network, host string) (net.Conn, error) {

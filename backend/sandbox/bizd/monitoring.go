@@ -84,7 +84,7 @@ func StartMonitoring(o MonitoringOptions) (*Monitoring, error) {
 	m := &Monitoring{o: o, table: newTable(db, "ops.flights", "flight")}
 	m.http = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2}, Timeout: 2 * time.Second}
 	m.kafka, err = kgo.NewClient(
-		kgo.SeedBrokers(o.Brokers...), kgo.ConsumeTopics(o.Topic), kgo.ClientID("monitoring"),
+		kgo.SeedBrokers(o.Brokers...), kgo.ConsumeTopics(o.Topic), kgo.ClientID("monitoring"), kgo.DisableClientMetrics(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchMaxWait(500*time.Millisecond), kgo.FetchMinBytes(64<<10), // a fetch each half second, whatever comes
 		kgo.MetadataMinAge(500*time.Millisecond),

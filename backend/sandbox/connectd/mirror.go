@@ -72,7 +72,7 @@ func (c *connector) mirror(ctx context.Context, t *task) {
 func (c *connector) attempt(ctx context.Context, t *task, topics []string) error {
 	common := func(brokers []string, w watch) []kgo.Opt {
 		return []kgo.Opt{
-			kgo.SeedBrokers(brokers...), kgo.ClientID(c.o.Name), kgo.WithHooks(w), kgo.MetadataMinAge(tryAgain),
+			kgo.SeedBrokers(brokers...), kgo.ClientID(c.o.Name), kgo.DisableClientMetrics(), kgo.WithHooks(w), kgo.MetadataMinAge(tryAgain),
 			kgo.RetryBackoffFn(func(int) time.Duration { return 250 * time.Millisecond }),
 			kgo.RequestTimeoutOverhead(3 * time.Second),
 		}

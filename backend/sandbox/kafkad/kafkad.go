@@ -86,6 +86,7 @@ func Start(o Options) (*Cluster, error) {
 		kfake.BrokerConfigs(map[string]string{
 			"log.retention.bytes": bound(o.RetentionBytes, DefaultRetentionBytes),
 			"log.retention.ms":    bound(o.Retention.Milliseconds(), DefaultRetention.Milliseconds()),
+			"log.segment.bytes":   segment(o.RetentionBytes),
 		}),
 	}
 	if o.Ports != nil {
@@ -119,6 +120,18 @@ func bound(v, byDefault int64) string {
 		v = byDefault
 	}
 	return strconv.FormatInt(max(v, -1), 10)
+}
+
+// segment is the size of a segment: memory is given back by whole segments only.
+func segment(retention int64) string {
+	if retention == 0 {
+		retention = DefaultRetentionBytes
+	}
+	const least, most = 64 << 10, 100 << 20
+	if retention < 0 {
+		return strconv.Itoa(most)
+	}
+	return strconv.FormatInt(min(max(retention/16, least), most), 10)
 }
 
 // sweep applies the retention until Close.

@@ -1,11 +1,13 @@
 package redisd
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,9 +31,9 @@ type Options struct {
 	MasterAuth string
 }
 
-// keepLog is how many commands are kept for replicas; one that is further behind
-// gets a snapshot.
-const keepLog = 20_000
+// keepLog is how many bytes of commands are kept for replicas, as repl-backlog-size;
+// one that is further behind gets a snapshot.
+const keepLog = 1 << 20
 
 // Server is one Redis. Safe for concurrent use.
 type Server struct {
@@ -304,8 +306,9 @@ func (s *Server) append(line []string) {
 	}
 	s.offset += size
 	s.log = append(s.log, entry{end: s.offset, at: time.Now(), args: line})
-	if len(s.log) > keepLog {
-		cut := len(s.log) - keepLog/2
+	if s.offset-s.logStart > keepLog {
+		cut, _ := slices.BinarySearchFunc(s.log, s.offset-keepLog/2, func(e entry, at int64) int { return cmp.Compare(e.end, at) })
+		cut = max(cut, 1)
 		s.logStart = s.log[cut-1].end
 		s.log = append([]entry{}, s.log[cut:]...)
 	}

@@ -135,16 +135,21 @@ func TestLag(t *testing.T) {
 
 func TestOneFurtherBehindThanTheLogGetsASnapshot(t *testing.T) {
 	a, ca := begin(t, Options{})
-	for i := range keepLog + 10 {
-		if i%1000 == 0 {
-			if err := ca.Set(t.Context(), fmt.Sprintf("k%d", i), i, 0).Err(); err != nil {
-				t.Fatal(err)
-			}
-			continue
+	for i := range 40 {
+		if err := ca.Set(t.Context(), fmt.Sprintf("k%d", i), i, 0).Err(); err != nil {
+			t.Fatal(err)
 		}
-		a.wmu.Lock()
-		a.append([]string{"PING"})
-		a.wmu.Unlock()
+		for range 1 + keepLog/20/14 { // twice as much as is kept
+			a.wmu.Lock()
+			a.append([]string{"PING"})
+			a.wmu.Unlock()
+		}
+	}
+	a.wmu.Lock()
+	kept, began := a.offset-a.logStart, a.logStart
+	a.wmu.Unlock()
+	if began == 0 || kept > keepLog || kept < keepLog/4 {
+		t.Errorf("%d bytes are kept, from offset %d; want at most %d", kept, began, keepLog)
 	}
 	_, cb := begin(t, Options{ReplicaOf: a.Addr()})
 	until(t, "everything", func() bool { return cb.DBSize(t.Context()).Val() == ca.DBSize(t.Context()).Val() })
