@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/runbook"
@@ -89,7 +90,8 @@ func (e *Engine) Actions() []Action {
 		act = "paused: " + st.Overrides[0].Reason
 	}
 	failback := act
-	if failback == "" && st.ServingSite == e.topo.Home && st.DataSite == e.topo.Home {
+	away := slices.ContainsFunc(st.Domains, func(d DomainStatus) bool { return d.PointsAt != "" && d.PointsAt != e.topo.Home })
+	if failback == "" && st.ServingSite == e.topo.Home && st.DataSite == e.topo.Home && !away {
 		failback = e.topo.Home + " serves already"
 	}
 	unpause := "nothing is paused"

@@ -39,10 +39,20 @@ func (e *Engine) Manual(p *failoverplan.Plan) string {
 type RefusedError struct {
 	Plan  *failoverplan.Plan
 	Gates []failoverplan.Gate
+	// What is refused, when it is not the plan itself.
+	What string
 }
 
 func (r *RefusedError) Error() string {
-	s := fmt.Sprintf("%s to %s is refused; nothing was changed", r.Plan.Kind, r.Plan.To)
+	what := r.What
+	switch {
+	case what != "":
+	case r.Plan.To == "":
+		what = string(r.Plan.Kind) + " run"
+	default:
+		what = fmt.Sprintf("%s to %s", r.Plan.Kind, r.Plan.To)
+	}
+	s := what + " is refused; nothing was changed"
 	for _, g := range r.Gates {
 		s += fmt.Sprintf("\n  %s: %s", g.Gate, g.Evidence)
 		if g.ClearsWhen != "" {

@@ -53,7 +53,9 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Run, error) {
 	}
 	plan, err := e.approved(ctx, req)
 	if err != nil {
-		e.audit(ctx, "refused", req.Operator, req.Reason, err)
+		if !req.DryRun {
+			e.audit(ctx, "refused", req.Operator, req.Reason, err)
+		}
 		release(lease)
 		return Run{}, err
 	}
@@ -96,10 +98,23 @@ func (e *Engine) fresh(ctx context.Context) error {
 	at := e.refreshed
 	e.mu.Unlock()
 	if e.now().Sub(at) < freshFor {
+		e.repause(ctx)
 		return nil
 	}
 	_, err := e.Refresh(ctx)
 	return err
+}
+
+// repause looks again whether another console has paused all actions meanwhile.
+func (e *Engine) repause(ctx context.Context) {
+	p := e.pauseNow(ctx)
+	e.mu.Lock()
+	same := (p == nil) == (e.seen.pause == nil)
+	e.seen.pause = p
+	e.mu.Unlock()
+	if !same {
+		e.publish()
+	}
 }
 
 // SyncRun makes every synced store follow the site that writes it (mission A6).
@@ -124,44 +139,6 @@ func (e *Engine) SyncRun(ctx context.Context, operator, reason string) (Run, err
 	return e.launch(id, lease, func(x *runbook.Executor, bg context.Context, stop <-chan struct{}) (Run, error) {
 		return x.Run(bg, id, runbook.Opening{Plan: plan, Reason: reason, Operator: operator, Sync: sit.Sync}, stop)
 	})
-}
-
-// Resume takes up an interrupted or parked run.
-func (e *Engine) Resume(ctx context.Context, id, operator string) (Run, error) {
-	return e.takeUp(ctx, id, operator, func(x *runbook.Executor, bg context.Context, stop <-chan struct{}) (Run, error) {
-		return x.Resume(bg, id, operator, stop)
-	})
-}
-
-// Rollback takes back what a run did, in reverse order.
-func (e *Engine) Rollback(ctx context.Context, id, operator, reason string) (Run, error) {
-	return e.takeUp(ctx, id, operator, func(x *runbook.Executor, bg context.Context, stop <-chan struct{}) (Run, error) {
-		return x.Rollback(bg, id, operator, reason, stop)
-	})
-}
-
-func (e *Engine) takeUp(ctx context.Context, id, operator string, f func(*runbook.Executor, context.Context, <-chan struct{}) (Run, error)) (Run, error) {
-	r, err := e.Run(ctx, id)
-	if err != nil {
-		return Run{}, err
-	}
-	lease, err := e.lease(id, operator)
-	if err != nil {
-		return Run{}, err
-	}
-	if p := e.pauseNow(ctx); p != nil {
-		release(lease)
-		return Run{}, fmt.Errorf("%w: all actions are paused: %s (by %s); `dutyops unpause --reason …` clears it", ErrRefused, p.Reason, p.Owner)
-	}
-	if err := e.fresh(ctx); err != nil {
-		release(lease)
-		return Run{}, err
-	}
-	got, err := e.launch(id, lease, f)
-	if got.ID == "" {
-		got = r
-	}
-	return got, err
 }
 
 // launch runs f in the background under the lease and keeps its progress.

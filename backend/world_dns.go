@@ -42,7 +42,7 @@ func (e *Engine) dnsSwitched(ctx context.Context, sc *runbook.Scene, s failoverp
 			ev = append(ev, fmt.Sprintf("%s %s is neither what it was nor what it should become", c.After.Name, c.After.Type))
 		}
 	}
-	return runbook.Result{Done: len(done) == len(z.Changes), Evidence: ev}, nil
+	return runbook.Result{Done: len(done) == len(z.Changes), Evidence: ev, Changed: len(done)}, nil
 }
 
 func (e *Engine) switchDNS(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
@@ -53,37 +53,15 @@ func (e *Engine) switchDNS(ctx context.Context, sc *runbook.Scene, s failoverpla
 	return e.applyZone(ctx, z)
 }
 
-// applyZone writes what is not yet as planned, and says certainly-untouched failures as such.
+// applyZone writes the whole change of a zone; what is as planned already stays. It
+// says certainly-untouched failures as such.
 func (e *Engine) applyZone(ctx context.Context, z failoverplan.ZoneChange) (runbook.Result, error) {
-	done, _, err := e.dns.Done(ctx, z)
-	if err != nil {
-		return runbook.Result{}, untouched(err)
-	}
-	left := z
-	left.Changes = nil
-	for _, c := range z.Changes {
-		if !containsChange(done, c) {
-			left.Changes = append(left.Changes, c)
-		}
-	}
-	if len(left.Changes) == 0 {
-		return runbook.Result{Done: true, Evidence: []string{"every record set is as planned already"}}, nil
-	}
-	out, err := e.dns.Apply(ctx, left)
+	out, err := e.dns.Apply(ctx, z)
 	r := runbook.Result{Evidence: out.Evidence, Changed: out.Changed, APICalls: out.APICalls}
 	if err != nil && out.Changed == 0 {
 		return r, untouched(err)
 	}
 	return r, err
-}
-
-func containsChange(cs []failoverplan.RecordChange, c failoverplan.RecordChange) bool {
-	for _, x := range cs {
-		if x.After.Name == c.After.Name && x.After.Type == c.After.Type {
-			return true
-		}
-	}
-	return false
 }
 
 // untouched marks failures after which it is certain that the zone is as before.

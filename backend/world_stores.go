@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,8 +43,28 @@ func (e *Engine) demote(ctx context.Context, _ *runbook.Scene, s failoverplan.St
 	})
 }
 
-func (e *Engine) undemote(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
-	return e.promote(ctx, sc, s)
+// undemote makes the fenced store the writable one again, and its peer, which a
+// roll-back has fenced before, its follower. It looks first: a store that was never
+// fenced stays as it is.
+func (e *Engine) undemote(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+	r, err := e.withStore(s, func(st replication.Store) (runbook.Result, error) {
+		if source, ev, err := st.IsSource(ctx); err == nil && source {
+			return runbook.Result{Evidence: nonEmpty(ev)}, nil
+		}
+		ev, err := st.Promote(ctx)
+		return runbook.Result{Evidence: ev}, err
+	})
+	if err != nil {
+		return r, err
+	}
+	back := s
+	back.Site, back.Peer, back.BestEffort = s.Peer, s.Site, false
+	f, err := e.reprotect(ctx, nil, back)
+	r.Evidence = append(r.Evidence, f.Evidence...)
+	if err != nil { // who writes is what matters; following comes with the next sync run
+		r.Evidence = append(r.Evidence, fmt.Sprintf("%s does not follow %s yet: %v", s.Peer, s.Site, err))
+	}
+	return r, nil
 }
 
 func (e *Engine) promoted(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
@@ -63,24 +81,33 @@ func (e *Engine) promote(ctx context.Context, _ *runbook.Scene, s failoverplan.S
 	})
 }
 
-// unpromote fences the store again and makes it follow its peer where that answers.
+// unpromote fences the store again and lets its peer take the last of what was written
+// here meanwhile, as far as the peer follows. The peer is made the writable one, and
+// this one its follower, when its own fence is undone.
 func (e *Engine) unpromote(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
-	return e.withStore(s, func(st replication.Store) (runbook.Result, error) {
+	r, err := e.withStore(s, func(st replication.Store) (runbook.Result, error) {
+		if source, ev, err := st.IsSource(ctx); err == nil && !source {
+			return runbook.Result{Evidence: nonEmpty(ev)}, nil
+		}
 		ev, err := st.Demote(ctx)
-		if err != nil {
-			return runbook.Result{Evidence: ev}, err
-		}
-		peer, err := e.endpoint(s.Peer, s.Platform, s.Component)
-		if err != nil {
-			return runbook.Result{Evidence: ev}, err
-		}
-		more, ferr := st.Follow(ctx, peer)
-		ev = append(ev, more...)
-		if ferr != nil { // fenced is what matters; following comes with the next sync run
-			ev = append(ev, "it does not follow "+s.Peer+" yet: "+ferr.Error())
-		}
-		return runbook.Result{Evidence: ev}, nil
+		return runbook.Result{Evidence: ev}, err
 	})
+	if err != nil {
+		return r, err
+	}
+	last := s
+	last.Site, last.Peer = s.Peer, s.Site
+	follows, err := e.protected(ctx, nil, last)
+	if err != nil || !follows.Done {
+		r.Evidence = append(r.Evidence, fmt.Sprintf("%s does not follow %s: there is no last word to take", s.Peer, s.Site))
+		return r, nil
+	}
+	c, err := e.catchUp(ctx, nil, last)
+	r.Evidence = append(r.Evidence, c.Evidence...)
+	if err != nil {
+		return r, fmt.Errorf("%s is fenced, but %s did not take the last of it: %w", s.Site, s.Peer, err)
+	}
+	return r, nil
 }
 
 // catchUp waits until the step's component has everything its peer has. When the
@@ -164,124 +191,6 @@ func nonEmpty(lines ...string) []string {
 	return out
 }
 
-// mirror is the control of the connectors that copy from peer to the step's site.
-func (e *Engine) mirror(site, component, from string) (*replication.Mirror, []string, error) {
-	ep, err := e.endpoint(site, failoverplan.Data, component)
-	if err != nil {
-		return nil, nil, err
-	}
-	m, err := replication.OpenMirror(ep, replication.Options{Timeout: e.actionTimeout()})
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, x := range ep.Config.Mirrors {
-		if x.From == from {
-			return m, x.Connectors, nil
-		}
-	}
-	return m, nil, fmt.Errorf("%s/data/%s has no mirror from %s in the configuration", site, component, from)
-}
-
-// kafkaEnds reads the present end offsets at a site, through its probe.
-func (e *Engine) kafkaEnds(site string) replication.EndOffsets {
-	return func(ctx context.Context) (map[string]int64, error) {
-		s, _ := e.topo.Site(site)
-		p, _ := s.Platform(failoverplan.Data)
-		for _, c := range p.Components {
-			if c.Kind != failoverplan.Kafka {
-				continue
-			}
-			r := e.probers[failoverplan.Target(site, string(failoverplan.Data), c.Name)].Probe(ctx)
-			if len(r.Facts.Offsets) == 0 {
-				return nil, fmt.Errorf("the end offsets of %s/data/%s cannot be read: %s", site, c.Name, r.Detail)
-			}
-			return r.Facts.Offsets, nil
-		}
-		return nil, fmt.Errorf("site %s has no kafka component", site)
-	}
-}
-
-func (e *Engine) mirrorLevel(ctx context.Context, s failoverplan.Step) (runbook.Result, error) {
-	m, names, err := e.mirror(s.Site, s.Component, s.Peer)
-	if err != nil {
-		return runbook.Result{}, err
-	}
-	return poll(ctx, func() (bool, string, error) {
-		lag, err := m.Lag(ctx, names, e.kafkaEnds(s.Peer))
-		if err != nil {
-			return false, "", err
-		}
-		total := int64(0)
-		for _, n := range lag {
-			total += max(0, n)
-		}
-		return total == 0, fmt.Sprintf("%d records still to copy", total), nil
-	})
-}
-
-func (e *Engine) mirrorStopped(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
-	m, names, err := e.mirror(s.Site, s.Component, s.Peer)
-	if err != nil {
-		return runbook.Result{}, err
-	}
-	states, err := m.States(ctx, names)
-	if err != nil {
-		return runbook.Result{}, err
-	}
-	for _, n := range names {
-		if states[n] != "STOPPED" {
-			return runbook.Result{Evidence: []string{n + " is " + states[n]}}, nil
-		}
-	}
-	if sc.Fact(factCut) == "" {
-		return runbook.Result{}, nil // stopped, but the cut is not marked yet
-	}
-	return runbook.Result{Done: true, Evidence: []string{"stopped: " + strings.Join(names, ", ")}}, nil
-}
-
-// factCut says that the cut was marked in this run.
-const factCut = "cut"
-
-// cutKey remembers where a site's Kafka stood when it became the one that is fed;
-// mirrors from it begin there, so that nothing is copied back and forth.
-func cutKey(site string) string { return "cut/" + site }
-
-func (e *Engine) stopMirror(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
-	m, names, err := e.mirror(s.Site, s.Component, s.Peer)
-	if err != nil {
-		return runbook.Result{}, err
-	}
-	ev, err := m.Stop(ctx, names)
-	if err != nil {
-		return runbook.Result{Evidence: ev}, err
-	}
-	ends, err := e.kafkaEnds(s.Site)(ctx)
-	if err != nil {
-		return runbook.Result{Evidence: ev}, err
-	}
-	if err := e.journal.Remember(ctx, cutKey(s.Site), ends); err != nil {
-		return runbook.Result{Evidence: ev}, err
-	}
-	var marks []string
-	for _, k := range slices.Sorted(maps.Keys(ends)) {
-		marks = append(marks, fmt.Sprintf("%s at %d", k, ends[k]))
-	}
-	ev = append(ev, "cut marked: "+strings.Join(marks, ", "))
-	return runbook.Result{Evidence: ev}, sc.SetFact(ctx, factCut, strings.Join(marks, ", "))
-}
-
-func (e *Engine) resumeMirror(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
-	m, names, err := e.mirror(s.Site, s.Component, s.Peer)
-	if err != nil {
-		return runbook.Result{}, err
-	}
-	if err := e.journal.Forget(ctx, cutKey(s.Site)); err != nil {
-		return runbook.Result{}, err
-	}
-	ev, err := m.Resume(ctx, names)
-	return runbook.Result{Evidence: ev}, err
-}
-
 func (e *Engine) protected(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	if err := e.gone(s); err != nil {
 		return runbook.Result{}, err
@@ -330,58 +239,4 @@ func (e *Engine) reprotect(ctx context.Context, _ *runbook.Scene, s failoverplan
 		ev, err := st.Follow(ctx, peer)
 		return runbook.Result{Evidence: ev}, err
 	})
-}
-
-// turnMirror stops what the site copied from elsewhere and lets it copy from its
-// peer, from the cut on when there was one.
-func (e *Engine) turnMirror(ctx context.Context, s failoverplan.Step) (runbook.Result, error) {
-	c, _ := e.cfg.ComponentAt(s.Site, s.Platform, s.Component)
-	var ev []string
-	for _, x := range c.Mirrors {
-		m, names, err := e.mirror(s.Site, s.Component, x.From)
-		if err != nil {
-			return runbook.Result{Evidence: ev}, err
-		}
-		if x.From != s.Peer {
-			more, err := m.Stop(ctx, names)
-			ev = append(ev, more...)
-			if err != nil {
-				return runbook.Result{Evidence: ev}, err
-			}
-			continue
-		}
-		var cut map[string]int64
-		if ok, err := e.journal.Recall(ctx, cutKey(s.Peer), &cut); err == nil && ok {
-			more, err := e.anchor(ctx, m, names, s, cut)
-			ev = append(ev, more...)
-			if err != nil {
-				return runbook.Result{Evidence: ev}, err
-			}
-		}
-		more, err := m.Resume(ctx, names)
-		ev = append(ev, more...)
-		if err != nil {
-			return runbook.Result{Evidence: ev}, err
-		}
-	}
-	return runbook.Result{Evidence: ev}, nil
-}
-
-// anchor sets the connectors to begin at the cut, once per cut and site.
-func (e *Engine) anchor(ctx context.Context, m *replication.Mirror, names []string, s failoverplan.Step, cut map[string]int64) ([]string, error) {
-	key := "anchored/" + s.Site + "/" + s.Peer
-	var done map[string]int64
-	if ok, err := e.journal.Recall(ctx, key, &done); err == nil && ok && maps.Equal(done, cut) {
-		return []string{"it begins where it stopped after the last cut"}, nil
-	}
-	ev, err := m.Stop(ctx, names)
-	if err != nil {
-		return ev, err
-	}
-	more, err := m.Anchor(ctx, names, func(context.Context) (map[string]int64, error) { return cut, nil })
-	ev = append(ev, more...)
-	if err != nil {
-		return ev, err
-	}
-	return ev, e.journal.Remember(ctx, key, cut)
 }

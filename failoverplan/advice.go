@@ -36,16 +36,20 @@ func Advise(t *Topology, s *Situation, j Judgement, lim Limits) Advice {
 			}}}
 		}
 		a := Advice{Action: AdviseFailover, To: to, Because: append(j.Because, why...)}
-		a.BlockedBy = blocked(gatesFor(Failover, t, s, j, to, lim))
+		a.BlockedBy = blocked(gatesFor(Failover, t, s, j, to, nil, lim))
 		return a
 	case CaseNormal:
 	}
 	if j.Serving == t.Home && j.DataSite == t.Home {
-		return Advice{Action: AdviseNone, Because: j.Because}
+		because := j.Because
+		if away := elsewhere(s, t.Home, nil); len(away) > 0 {
+			because = append(because, "`dutyops failback` brings the other names home")
+		}
+		return Advice{Action: AdviseNone, Because: because}
 	}
 	a := Advice{Action: AdviseFailback, To: t.Home, Because: append(j.Because,
 		fmt.Sprintf("%s serves and %s takes the feeds; home is %s", j.Serving, j.DataSite, t.Home))}
-	a.BlockedBy = blocked(gatesFor(Failback, t, s, j, t.Home, lim))
+	a.BlockedBy = blocked(gatesFor(Failback, t, s, j, t.Home, nil, lim))
 	if len(a.BlockedBy) > 0 {
 		a.Action = AdviseWait
 		a.Because = append(a.Because, fmt.Sprintf("%s goes on serving until %s is ready to take over", j.Serving, t.Home))

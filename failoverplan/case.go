@@ -106,7 +106,9 @@ func explain(site string, p PlatformState) []string {
 	return out
 }
 
-// serving is the site that most domains point at.
+// serving is the site that most domains point at. While only some stations are moved,
+// the site that served before goes on being the one that writes, as long as any name
+// points at it.
 func serving(t *Topology, s *Situation) (string, []string) {
 	votes := map[string]int{}
 	for _, d := range s.Domains {
@@ -119,6 +121,9 @@ func serving(t *Topology, s *Situation) (string, []string) {
 		if votes[x.Name] > n {
 			best, n = x.Name, votes[x.Name]
 		}
+	}
+	if last := s.LastServing; best != last && votes[last] > 0 {
+		best, n = last, votes[last]
 	}
 	switch {
 	case best != "" && n == len(s.Domains):

@@ -2,6 +2,7 @@ package failoverplan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -12,12 +13,12 @@ type Limits struct {
 }
 
 // gatesFor evaluates every gate that does not need the DNS records.
-func gatesFor(kind PlanKind, t *Topology, s *Situation, j Judgement, to string, lim Limits) []Gate {
+func gatesFor(kind PlanKind, t *Topology, s *Situation, j Judgement, to string, stations []string, lim Limits) []Gate {
 	gs := []Gate{pauseGate(s)}
 	if kind == Failback {
-		return append(gs, awayGate(j, to), healthyGate("old-primary-healthy", s, to), seenGate(s, to), caughtUpGate(t, s, j, to, lim))
+		return append(gs, awayGate(s, j, to), healthyGate("old-primary-healthy", s, to), seenGate(s, to), caughtUpGate(t, s, j, to, lim))
 	}
-	return append(gs, caseGate(j), otherSiteGate(j, to), healthyGate("target-healthy", s, to), seenGate(s, to), syncGate(t, s, j, to, lim))
+	return append(gs, caseGate(j), otherSiteGate(s, j, to, stations), healthyGate("target-healthy", s, to), seenGate(s, to), syncGate(t, s, j, to, lim))
 }
 
 func pauseGate(s *Situation) Gate {
@@ -36,9 +37,11 @@ func caseGate(j Judgement) Gate {
 	return g
 }
 
-func otherSiteGate(j Judgement, to string) Gate {
+func otherSiteGate(s *Situation, j Judgement, to string, stations []string) Gate {
 	g := Gate{Gate: "target-not-serving", Passed: true, Evidence: fmt.Sprintf("%s serves, %s takes over", j.Serving, to)}
-	if to == j.Serving && to == j.DataSite {
+	if away := elsewhere(s, to, stations); to == j.Serving && len(away) > 0 {
+		g.Evidence = fmt.Sprintf("%s serves, but not these names: %s", to, strings.Join(away, ", "))
+	} else if to == j.Serving && to == j.DataSite {
 		g.Passed = false
 		g.Evidence = to + " serves already"
 		g.ClearsWhen = "another site is named with --to"
@@ -50,7 +53,22 @@ func otherSiteGate(j Judgement, to string) Gate {
 	return g
 }
 
-func awayGate(j Judgement, to string) Gate {
+// elsewhere lists the names of the stations (nil = all) that are known not to point at the site.
+func elsewhere(s *Situation, site string, stations []string) []string {
+	var out []string
+	for _, d := range s.Domains {
+		if d.Site != "" && d.Site != site && (stations == nil || slices.Contains(stations, d.Station)) {
+			out = append(out, d.Name)
+		}
+	}
+	return out
+}
+
+func awayGate(s *Situation, j Judgement, to string) Gate {
+	away := elsewhere(s, to, nil)
+	if j.Serving == to && j.DataSite == to && len(away) > 0 {
+		return Gate{Gate: "away-from-home", Passed: true, Evidence: fmt.Sprintf("%s serves, but not these names: %s", to, strings.Join(away, ", "))}
+	}
 	if j.Serving == to && j.DataSite == to {
 		return Gate{Gate: "away-from-home", Evidence: to + " serves already: there is nothing to bring home", ClearsWhen: "another site serves"}
 	}
@@ -154,6 +172,32 @@ func caughtUpGate(t *Topology, s *Situation, j Judgement, to string, lim Limits)
 		g.Evidence = "every synced store of " + to + " follows and is within the lag limit"
 	}
 	return g
+}
+
+// RollbackGates ask whether the site that a run has left can take back what it gives
+// back: users needs it healthy, writers needs it to have what was written since.
+func RollbackGates(t *Topology, s *Situation, p *Plan, lim Limits, users, writers bool) []Gate {
+	gs := []Gate{pauseGate(s)}
+	if users {
+		gs = append(gs, healthyGate("old-site-healthy", s, p.From), seenGate(s, p.From))
+	}
+	if !writers {
+		return gs
+	}
+	var bad []string
+	for _, x := range moved(t, s, Judge(t, s), p.From) {
+		switch name := fmt.Sprintf("%s/%s", x.Platform, x.Component); {
+		case x.State != Streaming:
+			bad = append(bad, fmt.Sprintf("%s of %s does not follow %s: %s", name, p.From, x.From, orState(x)))
+		case x.Lag > lim.MaxSyncLag:
+			bad = append(bad, fmt.Sprintf("%s of %s is %.0f s behind (limit %.0f s)", name, p.From, x.Lag, lim.MaxSyncLag))
+		}
+	}
+	if len(bad) > 0 {
+		return append(gs, Gate{Gate: "old-site-in-sync", Evidence: strings.Join(bad, "; "),
+			ClearsWhen: "`dutyops sync run` has brought it level; `dutyops failback` does that and moves users home"})
+	}
+	return append(gs, Gate{Gate: "old-site-in-sync", Passed: true, Evidence: "every synced store of " + p.From + " follows and is within the lag limit"})
 }
 
 func orState(x SyncState) string {

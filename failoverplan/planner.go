@@ -40,13 +40,13 @@ func Make(r Request) (*Plan, error) {
 		Kind: r.Kind, Force: r.Force, Case: j.Case, From: j.Serving, To: to,
 		Stations: stations, Because: append(j.Because, because...),
 	}
-	p.Gates = gatesFor(r.Kind, r.Topology, r.Situation, j, to, r.Limits)
+	p.Gates = gatesFor(r.Kind, r.Topology, r.Situation, j, to, stations, r.Limits)
 	changes, gates := dnsChanges(r, to, stations)
 	p.DNS = changes
 	p.Gates = append(p.Gates, gates...)
 
 	m := move{Topology: r.Topology, Situation: r.Situation, To: to, BusinessFrom: j.Serving, DataFrom: j.DataSite, Kind: r.Kind}
-	all := len(stations) == len(r.Topology.Stations())
+	all := coversAll(r, to, stations)
 	switch {
 	case r.Kind == Failover && !all && j.Case == CaseNormal:
 		// Some stations of a healthy system: only their names move, writes stay.
@@ -63,6 +63,17 @@ func Make(r Request) (*Plan, error) {
 	p.Steps = steps(p, m)
 	p.Hash = hash(p)
 	return p, nil
+}
+
+// coversAll tells whether every name points at the site once the stations have moved.
+func coversAll(r Request, to string, stations []string) bool {
+	for _, d := range r.Topology.Domains {
+		there := slices.ContainsFunc(r.Situation.Domains, func(s DomainState) bool { return s.Name == d.Name && s.Site == to })
+		if !there && !slices.Contains(stations, d.Station) {
+			return false
+		}
+	}
+	return true
 }
 
 func target(r Request, j Judgement) (string, []string, error) {

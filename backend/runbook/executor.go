@@ -115,7 +115,7 @@ func (x *Executor) Resume(ctx context.Context, id, operator string, stop <-chan 
 	switch {
 	case r.undoing && r.run.State != RunRolledBack:
 		return x.Rollback(ctx, id, operator, "the roll-back is taken up again", stop)
-	case r.run.State == RunDone || r.run.State == RunRolledBack:
+	case r.run.State == RunDone || r.run.State == RunRolledBack || r.run.State == RunCancelled || r.run.State == RunRefused:
 		return r.snapshot(), fmt.Errorf("%w: run %s is %s: there is nothing to take up", ErrRefused, id, r.run.State)
 	}
 	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, How: howResume}); err != nil {
