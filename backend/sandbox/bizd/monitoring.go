@@ -237,14 +237,15 @@ func serveDocs(w http.ResponseWriter, what string, docs []string, err error) {
 }
 
 func (m *Monitoring) healthz(w http.ResponseWriter, r *http.Request) {
-	status, h := checkStores(r.Context(), map[string]func(context.Context) error{
-		"mysql": func(ctx context.Context) error {
+	status, h := check(r.Context(), map[string]part{
+		"mysql": {needed: true, ask: func(ctx context.Context) error {
 			_, err := m.table.docs(ctx, 1)
 			return err
-		},
-		"elasticsearch": func(ctx context.Context) error {
+		}},
+		"elasticsearch": {ask: func(ctx context.Context) error {
 			return m.elastic(ctx, http.MethodGet, "/_cluster/health", nil)
-		},
+		}},
+		"kafka": {ask: m.kafka.Ping},
 	})
 	writeJSON(w, status, h)
 }

@@ -86,7 +86,9 @@ func StartScheduling(o SchedulingOptions) (*Scheduling, error) {
 	s.redis = redis.NewClient(&redis.Options{
 		Addr: o.Redis, Password: o.RedisPassword, Protocol: 2, DisableIdentity: true,
 		DialTimeout: healthBudget, ReadTimeout: healthBudget, WriteTimeout: healthBudget,
-		PoolSize: 2, MaxRetries: -1, ContextTimeoutEnabled: true,
+		MaxRetries: -1, ContextTimeoutEnabled: true,
+		// One try, and it never gets to redialling behind our back: that outlives Close.
+		DialerRetries: 1, PoolSize: 1 << 10,
 	})
 	if s.service, err = newService("scheduling", o.Listen); err != nil {
 		s.release()
@@ -186,12 +188,13 @@ func (s *Scheduling) tasks(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Scheduling) healthz(w http.ResponseWriter, r *http.Request) {
-	status, h := checkStores(r.Context(), map[string]func(context.Context) error{
-		"mysql": func(ctx context.Context) error {
+	status, h := check(r.Context(), map[string]part{
+		"mysql": {needed: true, ask: func(ctx context.Context) error {
 			_, err := s.table.docs(ctx, 1)
 			return err
-		},
-		"redis": func(ctx context.Context) error { return s.redis.Ping(ctx).Err() },
+		}},
+		"redis":      {ask: func(ctx context.Context) error { return s.redis.Ping(ctx).Err() }},
+		"data mysql": {ask: s.data.PingContext},
 	})
 	writeJSON(w, status, h)
 }

@@ -11,10 +11,12 @@ import (
 	"time"
 )
 
-// Budgets of one answer. A store that does not answer a health query within
-// healthBudget makes the subsystem unhealthy; users wait for readBudget at most.
+// Budgets of one answer. What does not answer a health query within healthBudget
+// counts as broken; what users can do without gets less, so that it does not take
+// the answer beyond a prober's patience. Users wait for readBudget at most.
 const (
 	healthBudget = 500 * time.Millisecond
+	asideBudget  = 250 * time.Millisecond
 	readBudget   = 800 * time.Millisecond
 )
 
@@ -84,36 +86,55 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = json.NewEncoder(w).Encode(v) // the client went away: nobody left to tell
 }
 
-// health is the answer of /healthz: one word per store.
+// health is the answer of /healthz.
 type health struct {
-	Status string            `json:"status"`
-	Stores map[string]string `json:"stores"`
+	// Status is "ok", "degraded" while a part that users can do without has trouble,
+	// or "unavailable".
+	Status string `json:"status"`
+	// Parts tells "ok" or why not of each.
+	Parts map[string]string `json:"parts"`
 }
 
-// checkStores asks all stores at the same time.
-func checkStores(ctx context.Context, stores map[string]func(context.Context) error) (int, health) {
+// part is something that a subsystem works with.
+type part struct {
+	ask func(context.Context) error
+	// needed: users are not served without it.
+	needed bool
+}
+
+// check asks all parts at the same time. Only a needed one makes the subsystem
+// unavailable: the others have health of their own, where trouble is told as theirs.
+func check(ctx context.Context, parts map[string]part) (int, health) {
 	ctx, cancel := context.WithTimeout(ctx, healthBudget)
 	defer cancel()
-	h := health{Status: "ok", Stores: map[string]string{}}
+	h := health{Status: "ok", Parts: map[string]string{}}
+	status := http.StatusOK
 	var mu sync.Mutex
 	var wg sync.WaitGroup
-	for name, ask := range stores {
+	for name, p := range parts {
 		wg.Go(func() {
-			word := "ok"
-			if err := ask(ctx); err != nil {
-				word = err.Error()
+			ctx := ctx
+			if !p.needed {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, asideBudget)
+				defer cancel()
 			}
+			err := p.ask(ctx)
 			mu.Lock()
 			defer mu.Unlock()
-			h.Stores[name] = word
-			if word != "ok" {
-				h.Status = "unavailable"
+			h.Parts[name] = "ok"
+			if err == nil {
+				return
+			}
+			h.Parts[name] = err.Error()
+			switch {
+			case p.needed:
+				status, h.Status = http.StatusServiceUnavailable, "unavailable"
+			case status == http.StatusOK:
+				h.Status = "degraded"
 			}
 		})
 	}
 	wg.Wait()
-	if h.Status != "ok" {
-		return http.StatusServiceUnavailable, h
-	}
-	return http.StatusOK, h
+	return status, h
 }

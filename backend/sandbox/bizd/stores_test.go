@@ -160,22 +160,36 @@ func TestMonitoringServesWhatKafkaSays(t *testing.T) {
 	}
 }
 
-func TestMonitoringIsHealthyOnlyWithItsStores(t *testing.T) {
+// asked is what /healthz says.
+func asked(t *testing.T, url string) (int, health) {
+	t.Helper()
+	res, body := get(t, url+"/healthz", "")
+	var h health
+	must(t, json.Unmarshal([]byte(body), &h))
+	return res.StatusCode, h
+}
+
+// Monitoring's users need its MySQL; the rest has health of its own, and is told here.
+func TestMonitoringIsHealthyWhileItCanServe(t *testing.T) {
 	b := newBench(t, false)
 	eventually(t, "healthy", func() bool {
-		res, _ := get(t, b.URL()+"/healthz", "")
-		return res.StatusCode == http.StatusOK
+		status, h := asked(t, b.URL())
+		return status == http.StatusOK && h.Status == "ok" && h.Parts["kafka"] == "ok"
 	})
-	for name, l := range map[string]*link.Link{"mysql": b.mysql.link, "elasticsearch": b.door} {
+	for _, c := range []struct {
+		part, says string
+		link       *link.Link
+		status     int
+	}{
+		{"mysql", "unavailable", b.mysql.link, http.StatusServiceUnavailable},
+		{"elasticsearch", "degraded", b.door, http.StatusOK},
+	} {
 		for _, mode := range []link.Mode{link.Down, link.Blackhole} {
-			l.Set(mode)
-			res, body := get(t, b.URL()+"/healthz", "")
-			var h health
-			must(t, json.Unmarshal([]byte(body), &h))
-			if res.StatusCode != http.StatusServiceUnavailable || h.Stores[name] == "ok" {
-				t.Errorf("%s %s: %s %s", name, mode, res.Status, body)
+			c.link.Set(mode)
+			if status, h := asked(t, b.URL()); status != c.status || h.Status != c.says || h.Parts[c.part] == "ok" {
+				t.Errorf("%s %s: %d %+v", c.part, mode, status, h)
 			}
-			l.Set(link.Pass)
+			c.link.Set(link.Pass)
 		}
 	}
 	b.mysql.link.Set(link.Down)
@@ -240,16 +254,23 @@ func TestSchedulingMakesTasksOfMessages(t *testing.T) {
 		_, body := get(t, s.URL()+"/tasks", "")
 		return strings.Contains(body, "next milestone") && strings.Contains(body, "unload baggage") && !strings.Contains(body, `"tow"`)
 	})
-	if res, body := get(t, s.URL()+"/healthz", ""); res.StatusCode != http.StatusOK {
-		t.Errorf("%s %s", res.Status, body)
+	if status, h := asked(t, s.URL()); status != http.StatusOK || h.Status != "ok" {
+		t.Errorf("%d %+v", status, h)
 	}
 	door.Set(link.Down)
-	if res, _ := get(t, s.URL()+"/healthz", ""); res.StatusCode != http.StatusServiceUnavailable {
-		t.Errorf("without its redis: %s", res.Status)
+	if status, h := asked(t, s.URL()); status != http.StatusOK || h.Status != "degraded" || h.Parts["redis"] == "ok" {
+		t.Errorf("without its redis: %d %+v", status, h)
 	}
 	// Its own store is one thing, the data platform another: without the latter it serves what it has.
 	data.link.Set(link.Down)
 	if res, _ := get(t, s.URL()+"/tasks", ""); res.StatusCode != http.StatusOK {
 		t.Errorf("without the data platform: %s", res.Status)
+	}
+	if status, h := asked(t, s.URL()); status != http.StatusOK || h.Parts["data mysql"] == "ok" {
+		t.Errorf("without the data platform: %d %+v", status, h)
+	}
+	own.link.Set(link.Down)
+	if status, h := asked(t, s.URL()); status != http.StatusServiceUnavailable || h.Status != "unavailable" {
+		t.Errorf("without its mysql: %d %+v", status, h)
 	}
 }
