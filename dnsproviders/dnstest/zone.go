@@ -16,6 +16,12 @@ type Record struct {
 	TTL     uint32
 	Proxied bool
 	Comment string
+	// Disabled records are kept and not served (PowerDNS).
+	Disabled bool
+	// Line is the group of users that gets the record; "" = all (DNSPod, Alibaba Cloud).
+	Line   string
+	Locked bool
+	Weight int
 }
 
 // Zone is a zone's records, safe for concurrent use.
@@ -49,6 +55,14 @@ func (z *Zone) set(name, typ string, ttl uint32, values []string) {
 	z.tidy(name)
 }
 
+// Add adds one record as it is and returns it with its id.
+func (z *Zone) Add(r Record) Record {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.serial++
+	return z.add(r)
+}
+
 func (z *Zone) add(r Record) Record {
 	z.next++
 	r.ID = fmt.Sprintf("id%06d", z.next)
@@ -76,6 +90,14 @@ func (z *Zone) Mark(name, typ string, proxied bool, comment string) {
 	}
 }
 
+// Park adds a disabled record to the set of a name and type.
+func (z *Zone) Park(name, typ string, ttl uint32, value string) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	z.add(Record{Name: name, Type: typ, Content: value, TTL: ttl, Disabled: true})
+	z.serial++
+}
+
 // Get returns a set's values, sorted, and its TTL.
 func (z *Zone) Get(name, typ string) (values []string, ttl uint32) {
 	z.mu.Lock()
@@ -85,7 +107,7 @@ func (z *Zone) Get(name, typ string) (values []string, ttl uint32) {
 
 func (z *Zone) get(name, typ string) (values []string, ttl uint32) {
 	for _, r := range z.recs[name] {
-		if r.Type == typ {
+		if r.Type == typ && !r.Disabled {
 			values, ttl = append(values, r.Content), r.TTL
 		}
 	}

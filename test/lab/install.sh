@@ -7,6 +7,9 @@ needs=(
 	named:bind9
 	dig:bind9-dnsutils
 	unbound:unbound
+	pdns_server:pdns-server
+	/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql:pdns-backend-sqlite3
+	sqlite3:sqlite3
 	nginx:nginx-light
 	mariadbd:mariadb-server
 	redis-server:redis-server
@@ -15,7 +18,8 @@ export PATH=$PATH:/usr/sbin:/sbin
 
 missing=()
 for n in "${needs[@]}"; do
-	command -v "${n%%:*}" >/dev/null || missing+=("${n##*:}")
+	# A command, or a file that is no command.
+	command -v "${n%%:*}" >/dev/null || [[ -e ${n%%:*} ]] || missing+=("${n##*:}")
 done
 
 if ((${#missing[@]})); then
@@ -47,6 +51,7 @@ fi
 
 named -v
 unbound -V | head -n 1
+pdns_server --version 2>&1 | grep -o 'PowerDNS Authoritative Server [^ ]*'
 nginx -v 2>&1
 mariadbd --version
 redis-server --version
