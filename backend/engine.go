@@ -254,6 +254,7 @@ func (e *Engine) event(kind, level, target, format string, args ...any) {
 		e.events = append([]Event{}, e.events[n:]...)
 	}
 	e.mu.Unlock()
+	//nolint:sloglint // an event is a sentence for people; kind and target are for machines
 	e.log.Info(ev.Text, slog.String("kind", kind), slog.String("target", target))
 	e.wake()
 }
@@ -298,7 +299,7 @@ func (e *Engine) recall(ctx context.Context) {
 			e.seen.lastServing, e.seen.lastData = known.Serving, known.Data
 		}
 		if _, err := e.journal.Recall(ctx, "health", &e.memory); err != nil {
-			e.log.Warn("what was known of health is unreadable", slog.Any("err", err))
+			e.log.WarnContext(ctx, "what was known of health is unreadable", slog.Any("err", err))
 		}
 		for id, m := range e.memory {
 			if m.State == failoverplan.Down {
@@ -331,7 +332,7 @@ func (e *Engine) remember(ctx context.Context) {
 		e.journal.Remember(ctx, "health", health),
 		e.journal.Remember(ctx, "roles", struct{ Serving, Data string }{r.serving, r.data}))
 	if err != nil {
-		e.log.Warn("cannot remember health", slog.Any("err", err))
+		e.log.WarnContext(ctx, "cannot remember health", slog.Any("err", err))
 	}
 }
 

@@ -149,8 +149,10 @@ func (e *Engine) picture(snap *monitor.Snapshot, seen observed, sit *failoverpla
 	}
 	for i, site := range e.topo.Sites {
 		s := sit.Sites[i]
-		ss := SiteStatus{Name: site.Name, Title: e.cfg.Sites[i].Title, Role: role(site, j.Serving), Weight: site.Weight, State: s.State,
-			Gateway: component(stateOf(snap, failoverplan.Target(site.Name, gatewayName)), failoverplan.Target(site.Name, gatewayName), gatewayName, "http", "", true)}
+		ss := SiteStatus{
+			Name: site.Name, Title: e.cfg.Sites[i].Title, Role: role(site, j.Serving), Weight: site.Weight, State: s.State,
+			Gateway: component(stateOf(snap, failoverplan.Target(site.Name, gatewayName)), failoverplan.Target(site.Name, gatewayName), gatewayName, "http", "", true),
+		}
 		for n, p := range site.Platforms {
 			ss.Platforms = append(ss.Platforms, e.platformStatus(snap, sit, site, p, s.Platforms[n]))
 		}
@@ -170,8 +172,10 @@ func role(site failoverplan.Site, serving string) string {
 }
 
 func (e *Engine) platformStatus(snap *monitor.Snapshot, sit *failoverplan.Situation, site failoverplan.Site, p failoverplan.Platform, s failoverplan.PlatformState) PlatformStatus {
-	out := PlatformStatus{Name: string(p.Kind), State: s.State, Since: s.Since, Because: s.Because,
-		Subsystems: []ComponentStatus{}, Components: []ComponentStatus{}}
+	out := PlatformStatus{
+		Name: string(p.Kind), State: s.State, Since: s.Since, Because: s.Because,
+		Subsystems: []ComponentStatus{}, Components: []ComponentStatus{},
+	}
 	for _, x := range p.Subsystems {
 		id := failoverplan.Target(site.Name, string(p.Kind), x.Name)
 		out.Subsystems = append(out.Subsystems, component(stateOf(snap, id), id, x.Name, "http", "", x.Critical))
@@ -186,8 +190,10 @@ func (e *Engine) platformStatus(snap *monitor.Snapshot, sit *failoverplan.Situat
 }
 
 func component(t monitor.TargetState, id, name, kind, subsystem string, critical bool) ComponentStatus {
-	return ComponentStatus{Name: name, Target: id, Kind: kind, Subsystem: subsystem, Critical: critical, State: t.State, Since: t.Since,
-		LatencyMS: float64(t.Latency.Round(10*time.Microsecond)) / float64(time.Millisecond), Detail: t.Detail}
+	return ComponentStatus{
+		Name: name, Target: id, Kind: kind, Subsystem: subsystem, Critical: critical, State: t.State, Since: t.Since,
+		LatencyMS: float64(t.Latency.Round(10*time.Microsecond)) / float64(time.Millisecond), Detail: t.Detail,
+	}
 }
 
 // syncStatus is the sync column: policy, and for synced stores where they stand.

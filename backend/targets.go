@@ -120,16 +120,20 @@ func (e *Engine) openDNS() (*switching.Switch, error) {
 func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) {
 	switch p.Kind {
 	case "cloudflare":
-		return cloudflare.New(cloudflare.Options{BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+		return cloudflare.New(cloudflare.Options{
+			BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n cloudflare.RetryNotice) {
 				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
-			}})
+			},
+		})
 	case "rfc2136":
-		return rfc2136.New(rfc2136.Options{Server: p.Server, KeyName: p.KeyName, KeyAlgorithm: p.KeyAlgorithm,
+		return rfc2136.New(rfc2136.Options{
+			Server: p.Server, KeyName: p.KeyName, KeyAlgorithm: p.KeyAlgorithm,
 			KeySecret: p.KeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(zone string, try int, cause error) {
 				e.event("dns", "warn", zone, "update %s: try %d: %v", zone, try, cause)
-			}})
+			},
+		})
 	}
 	return nil, fmt.Errorf("unknown kind %q; expected cloudflare or rfc2136", p.Kind)
 }

@@ -130,7 +130,8 @@ func (e *Engine) verifyUsers(ctx context.Context, sc *runbook.Scene, s failoverp
 			seen[name] = true
 			g.Go(func() error {
 				_, err := poll(gctx, func() (bool, string, error) {
-					return served(gctx, client, url, name, site.Name, site.Gateway.SiteHeader)
+					ok, why := served(gctx, client, url, name, site.Name, site.Gateway.SiteHeader)
+					return ok, why, nil
 				})
 				if err != nil {
 					return fmt.Errorf("%s: %w", name, err)
@@ -146,15 +147,15 @@ func (e *Engine) verifyUsers(ctx context.Context, sc *runbook.Scene, s failoverp
 	return runbook.Result{Evidence: []string{fmt.Sprintf("%d names answer through %s", len(seen), url)}}, nil
 }
 
-func served(ctx context.Context, c *resty.Client, url, host, site, header string) (bool, string, error) {
+func served(ctx context.Context, c *resty.Client, url, host, site, header string) (ok bool, why string) {
 	r, err := c.R().SetContext(ctx).SetHeader("Host", host).Get(url)
 	switch {
 	case err != nil:
-		return false, "no answer: " + err.Error(), nil
+		return false, "no answer: " + err.Error()
 	case r.StatusCode() != http.StatusOK:
-		return false, fmt.Sprintf("answers %s", r.Status()), nil
+		return false, fmt.Sprintf("answers %s", r.Status())
 	case header != "" && r.Header().Get(header) != site:
-		return false, fmt.Sprintf("served by %q, expected %q", r.Header().Get(header), site), nil
+		return false, fmt.Sprintf("served by %q, expected %q", r.Header().Get(header), site)
 	}
-	return true, "200", nil
+	return true, "200"
 }

@@ -194,8 +194,10 @@ func RollbackGates(t *Topology, s *Situation, p *Plan, lim Limits, users, writer
 		}
 	}
 	if len(bad) > 0 {
-		return append(gs, Gate{Gate: "old-site-in-sync", Evidence: strings.Join(bad, "; "),
-			ClearsWhen: "`dutyops sync run` has brought it level; `dutyops failback` does that and moves users home"})
+		return append(gs, Gate{
+			Gate: "old-site-in-sync", Evidence: strings.Join(bad, "; "),
+			ClearsWhen: "`dutyops sync run` has brought it level; `dutyops failback` does that and moves users home",
+		})
 	}
 	return append(gs, Gate{Gate: "old-site-in-sync", Passed: true, Evidence: "every synced store of " + p.From + " follows and is within the lag limit"})
 }

@@ -20,7 +20,8 @@ func (p puppet) Inject(_ context.Context, f Fault) error { return p.inject(f) }
 func (p puppet) Heal(_ context.Context, t string) error  { return p.heal(t) }
 func (p puppet) Active(context.Context) ([]Fault, error) { return p.list(), nil }
 func (p puppet) Users(context.Context) (Users, error)    { return Users{Requests: 7, Now: "primary"}, nil }
-func (p puppet) Truth(context.Context) (Truth, error)    { return Truth{}, errors.New("kafka is gone") }
+
+func (p puppet) Truth(context.Context) (Truth, error) { return Truth{}, errors.New("kafka is gone") }
 
 func startPuppet(t *testing.T) (*controlServer, string) {
 	t.Helper()

@@ -38,8 +38,11 @@ var modes = []struct {
 	kind string
 	mode link.Mode
 }{
-	{KindDown, link.Down}, {KindRefuse, link.Refuse}, {KindBlackhole, link.Blackhole},
-	{KindOneWay, link.OneWay}, {KindSlow, link.Slow(slowBy)},
+	{KindDown, link.Down},
+	{KindRefuse, link.Refuse},
+	{KindBlackhole, link.Blackhole},
+	{KindOneWay, link.OneWay},
+	{KindSlow, link.Slow(slowBy)},
 }
 
 // switchable is something that a fault acts on besides links: kind -> how.

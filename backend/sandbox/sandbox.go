@@ -103,7 +103,9 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		ledgers: map[string]*ledger{},
 	}
 	s.onClose(f.close)
-	s.reg.changed = func(f Fault, on bool) { s.log.Info("fault", "target", f.Target, "kind", f.Kind, "on", on) }
+	s.reg.changed = func(f Fault, on bool) {
+		s.log.InfoContext(ctx, "fault", "target", f.Target, "kind", f.Kind, "on", on)
+	}
 	s.reg.put, s.reg.lifting = s.afterCut, s.beforeReturn
 	if err := s.start(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.Close())

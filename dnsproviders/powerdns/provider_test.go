@@ -304,7 +304,10 @@ func TestNewRefusesWrongOptions(t *testing.T) {
 	key := func() (string, error) { return "x", nil }
 	for _, o := range []Options{
 		{BaseURL: "http://127.0.0.1:1"},
-		{APIKey: key}, {BaseURL: "ftp://x", APIKey: key}, {BaseURL: "http://u:p@x", APIKey: key}, {BaseURL: "http://x/?a=b", APIKey: key},
+		{APIKey: key},
+		{BaseURL: "ftp://x", APIKey: key},
+		{BaseURL: "http://u:p@x", APIKey: key},
+		{BaseURL: "http://x/?a=b", APIKey: key},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%q was accepted", o.BaseURL)

@@ -43,8 +43,11 @@ func Transitions() []Transition {
 		{"alias", "www", []Set{cname("primary.example.test")}, []Set{cname("standby.example.test")}},
 		{"address to alias", "www", []Set{a(60, OldV4), aaaa(OldV6)}, []Set{cname("standby.example.test")}},
 		{"alias to address", "www", []Set{cname("primary.example.test")}, []Set{a(60, NewV4), aaaa(NewV6)}},
-		{"hints", "www", []Set{a(60, OldV4), https(`1 . alpn="h2,h3" ipv4hint="192.0.2.10" ipv6hint="2001:db8:a::10"`)},
-			[]Set{a(60, NewV4), https(`1 . alpn="h2,h3" ipv4hint="198.51.100.20" ipv6hint="2001:db8:b::20"`)}},
+		{
+			"hints", "www",
+			[]Set{a(60, OldV4), https(`1 . alpn="h2,h3" ipv4hint="192.0.2.10" ipv6hint="2001:db8:a::10"`)},
+			[]Set{a(60, NewV4), https(`1 . alpn="h2,h3" ipv4hint="198.51.100.20" ipv6hint="2001:db8:b::20"`)},
+		},
 		{"https of many kinds", "www", []Set{https(`1 . alpn="h2" port="8443" ech="AEX+DQ=="`)}, []Set{https(`2 svc.example.test. alpn="h2" no-default-alpn="" ipv4hint="198.51.100.20"`)}},
 		{"apex", "", []Set{a(60, OldV4), aaaa(OldV6)}, []Set{a(60, NewV4), aaaa(NewV6)}},
 		{"wildcard", "*", []Set{a(60, OldV4)}, []Set{a(60, NewV4)}},
