@@ -202,9 +202,13 @@ func TestRollbackPutsEverythingBack(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	w.usersServedBy("primary")
-	if s := w.status(3); s.ServingSite != "primary" || s.DataSite != "primary" {
+	if s := w.status(-1); s.ServingSite != "primary" || s.DataSite != "primary" {
 		t.Fatalf("serving %s, data %s", s.ServingSite, s.DataSite)
 	}
+	w.until("all well again", 30*time.Second, func() (bool, string) {
+		code, out, _ := w.run("status")
+		return code == 0, string(out)
+	})
 }
 
 // Every bad day of the DNS API: a clear message, the right exit code, and no name lost.
