@@ -42,7 +42,6 @@ func (a *app) foldEvents(ev []backend.Event) []backend.Event {
 			continue
 		}
 		g.parts, g.last = append(g.parts, part), e.At
-		out[g.at].At = e.At
 		out[g.at].Text = a.tr.T("%s: %d parts %s: %s", platform, len(g.parts), a.stateWord(failoverplan.State(state)), strings.Join(g.parts, ", "))
 	}
 	return out

@@ -46,11 +46,13 @@ func (a *app) open(s screen) tea.Cmd {
 		}
 	}
 	a.screens = append(a.screens, s)
+	a.toast = toast{} // it was about the page before
 	return s.init(a)
 }
 
 // back closes the top screen; the first one stays.
 func (a *app) back() {
+	a.toast = toast{}
 	if len(a.screens) > 1 {
 		a.screens = a.screens[:len(a.screens)-1]
 	}

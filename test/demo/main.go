@@ -47,7 +47,7 @@ func record(ctx context.Context, binary, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
-	for _, s := range []struct {
+	for i, s := range []struct {
 		cols, rows int
 		args       []string
 		scenes     []scene
@@ -56,7 +56,7 @@ func record(ctx context.Context, binary, out string) error {
 		{80, 24, []string{"--lang", "en"}, small},
 		{120, 36, []string{"--lang", "zh"}, chinese},
 	} {
-		t := &terminal{ctx: ctx, socket: fmt.Sprintf("dutyops-demo-%d", os.Getpid()), cols: s.cols, rows: s.rows}
+		t := &terminal{ctx: ctx, socket: fmt.Sprintf("dutyops-demo-%d-%d", os.Getpid(), i), cols: s.cols, rows: s.rows}
 		if err := t.play(append([]string{abs, "sandbox"}, s.args...), s.scenes, out); err != nil {
 			return err
 		}
@@ -168,10 +168,17 @@ func (t *terminal) picture(path string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(t.ctx, "rsvg-convert", "-o", path)
+	cmd := exec.CommandContext(t.ctx, "rsvg-convert")
 	cmd.Stdin = strings.NewReader(drawSVG(ansi, t.cols, t.rows))
-	if b, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("rsvg-convert: %w: %s", err, b)
+	data, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("rsvg-convert: %w", err)
+	}
+	if data, err = shrink(data); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, data, 0o644); err != nil { //nolint:gosec // a picture for everybody
+		return err
 	}
 	fmt.Println("wrote", path)
 	return nil

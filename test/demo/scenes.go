@@ -37,12 +37,11 @@ var story = []scene{
 
 // The same console in the smallest usual terminal.
 var small = []scene{
-	{wait: "All well", save: "20-small-calm"},
+	{wait: "All well"},
 	{keys: []string{"x"}, wait: "How it can break"},
 	{keys: []string{"j", "j", "Enter"}, wait: "How does primary/business break?"},
 	{keys: []string{"Enter"}, wait: "h heals it"},
 	{keys: []string{"Escape"}, wait: "Fail over to standby.", save: "21-small-fault"},
-	{keys: []string{"f"}, wait: "Failover", save: "22-small-plan"},
 }
 
 var chinese = []scene{
