@@ -170,11 +170,19 @@ func (e *Engine) restartIngest(ctx context.Context, sc *runbook.Scene, s failove
 	return e.startIngest(ctx, sc, s)
 }
 
-func (e *Engine) ingestRuns(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+// factIngest names the job that this run started at a site.
+func factIngest(site string) string { return "ingest/" + site }
+
+// ingestRuns: the job that this run has started runs. One that was left over from
+// before does not count: its place is older than what arrived elsewhere meanwhile.
+func (e *Engine) ingestRuns(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	return e.withJob(s, func(j *upstream.Job) (runbook.Result, error) {
 		id, ok, err := j.Running(ctx)
 		if err != nil || !ok {
 			return runbook.Result{}, err
+		}
+		if id != sc.Fact(factIngest(s.Site)) {
+			return runbook.Result{Evidence: []string{"job " + id + " is left over from before"}}, nil
 		}
 		return runbook.Result{Done: true, Evidence: []string{"job " + id + " runs at " + s.Site}}, nil
 	})
@@ -182,16 +190,27 @@ func (e *Engine) ingestRuns(ctx context.Context, _ *runbook.Scene, s failoverpla
 
 func (e *Engine) startIngest(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	return e.withJob(s, func(j *upstream.Job) (runbook.Result, error) {
+		var ev []string
+		old, ok, err := j.Running(ctx)
+		if err != nil {
+			return runbook.Result{}, err
+		}
+		if ok && old != sc.Fact(factIngest(s.Site)) {
+			if _, err := j.StopWithSavepoint(ctx); err != nil {
+				return runbook.Result{}, fmt.Errorf("stop job %s, which is left over from before: %w", old, err)
+			}
+			ev = append(ev, "job "+old+" was left over from before and is stopped: it would read everything again that arrived elsewhere")
+		}
 		from := sc.Fact(factSavepoint)
 		id, err := j.Start(ctx, from)
 		if err != nil {
-			return runbook.Result{}, err
+			return runbook.Result{Evidence: ev}, err
 		}
 		line := "job " + id + " started from savepoint " + from
 		if from == "" {
 			line = "job " + id + " started without a savepoint: it goes on from what " + s.Site + " has, messages may repeat"
 		}
-		return runbook.Result{Evidence: []string{line}}, nil
+		return runbook.Result{Evidence: append(ev, line)}, sc.SetFact(ctx, factIngest(s.Site), id)
 	})
 }
 

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -99,23 +100,24 @@ func (e *Engine) stopMirror(ctx context.Context, sc *runbook.Scene, s failoverpl
 	if err != nil {
 		return runbook.Result{}, err
 	}
-	ev, err := m.Stop(ctx, names)
+	ev, stopErr := m.Stop(ctx, names)
+	// A mirror that hangs on a dead source stops late. The cut is marked all the same:
+	// with an older one, everything since would be copied back and forth.
+	ectx, cancel := context.WithTimeout(context.WithoutCancel(ctx), e.actionTimeout())
+	defer cancel()
+	ends, err := e.kafkaEnds(s.Site)(ectx)
 	if err != nil {
-		return runbook.Result{Evidence: ev}, err
+		return runbook.Result{Evidence: ev}, errors.Join(stopErr, err)
 	}
-	ends, err := e.kafkaEnds(s.Site)(ctx)
-	if err != nil {
-		return runbook.Result{Evidence: ev}, err
-	}
-	if err := e.journal.Remember(ctx, cutKey(s.Site), ends); err != nil {
-		return runbook.Result{Evidence: ev}, err
+	if err := e.journal.Remember(ectx, cutKey(s.Site), ends); err != nil {
+		return runbook.Result{Evidence: ev}, errors.Join(stopErr, err)
 	}
 	var marks []string
 	for _, k := range slices.Sorted(maps.Keys(ends)) {
 		marks = append(marks, fmt.Sprintf("%s at %d", k, ends[k]))
 	}
 	ev = append(ev, "cut marked: "+strings.Join(marks, ", "))
-	return runbook.Result{Evidence: ev}, sc.SetFact(ctx, factCut, strings.Join(marks, ", "))
+	return runbook.Result{Evidence: ev}, errors.Join(stopErr, sc.SetFact(ectx, factCut, strings.Join(marks, ", ")))
 }
 
 // resumeMirror undoes stopMirror. When the records were copied back meanwhile, that is
