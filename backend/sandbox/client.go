@@ -1,12 +1,10 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 	"net/url"
@@ -103,38 +101,21 @@ type RefusedError struct {
 func (e *RefusedError) Error() string { return e.Text + ": " + e.Hint }
 
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("sandbox: %w", err)
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, body)
+	res, err := exchange(ctx, c.http, method, c.base+path, "", "", in)
 	if err != nil {
 		return fmt.Errorf("sandbox: %w", err)
 	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	defer func() { _ = res.Body.Close() }() // read only
-	b, err := io.ReadAll(res.Body)
-	if err != nil {
-		return fmt.Errorf("sandbox: %w", err)
-	}
-	if res.StatusCode >= http.StatusBadRequest {
-		e := &RefusedError{Status: res.StatusCode}
-		if json.Unmarshal(b, e) != nil || e.Text == "" {
-			return fmt.Errorf("sandbox: %s %s: %s", method, path, res.Status)
+	if res.code >= http.StatusBadRequest {
+		e := &RefusedError{Status: res.code}
+		if json.Unmarshal(res.body, e) != nil || e.Text == "" {
+			return fmt.Errorf("sandbox: %s %s: %s", method, path, res.status)
 		}
 		return e
 	}
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(b, out); err != nil {
+	if err := json.Unmarshal(res.body, out); err != nil {
 		return fmt.Errorf("sandbox: %s %s: %w", method, path, err)
 	}
 	return nil

@@ -1,12 +1,9 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -134,34 +131,14 @@ func (c *copier) newest(ctx context.Context, p copyPair) (int64, error) {
 }
 
 func (c *copier) call(ctx context.Context, at endpoint, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		b, err := json.Marshal(in)
-		if err != nil {
-			return fmt.Errorf("elasticsearch: %w", err)
-		}
-		body = bytes.NewReader(b)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, at.url+path, body)
+	res, err := exchange(ctx, c.http, method, at.url+path, at.user, at.password, in)
 	if err != nil {
 		return fmt.Errorf("elasticsearch: %w", err)
 	}
-	req.Header.Set("Content-Type", "application/json")
-	if at.user != "" {
-		req.SetBasicAuth(at.user, at.password)
+	if res.code != http.StatusOK {
+		return fmt.Errorf("elasticsearch: %s: %.200s", res.status, res.body)
 	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return fmt.Errorf("elasticsearch: %w", err)
-	}
-	answer, err := io.ReadAll(res.Body)
-	if err = errors.Join(err, res.Body.Close()); err != nil {
-		return fmt.Errorf("elasticsearch: %w", err)
-	}
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("elasticsearch: %s: %.200s", res.Status, answer)
-	}
-	if err := json.Unmarshal(answer, out); err != nil {
+	if err := json.Unmarshal(res.body, out); err != nil {
 		return fmt.Errorf("elasticsearch: %w", err)
 	}
 	return nil
