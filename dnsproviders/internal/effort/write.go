@@ -205,7 +205,8 @@ type standings struct {
 // settle reads the zone and says where the changes stand. It may exceed the budget by
 // one Timeout: the truth is worth it. The error is ErrUncertain.
 func (o *Op) settle(ctx context.Context, b Batch) (standings, error) {
-	defer o.extend()()
+	restore := o.extend()
+	defer restore()
 	l, err := b.Read(context.WithoutCancel(ctx))
 	var st standings
 	if err != nil {
