@@ -98,7 +98,9 @@ func (s *Sandbox) startReplication(ctx context.Context) error {
 	var g errgroup.Group
 	first := s.sites[0]
 	for key := range first.mysql {
-		g.Go(func() error { return first.admin(ctx, key, exec("CREATE DATABASE IF NOT EXISTS ops", schemas[key])) })
+		g.Go(func() error {
+			return first.admin(ctx, key, exec(append([]string{"CREATE DATABASE IF NOT EXISTS ops"}, schemas[key]...)...))
+		})
 	}
 	for _, st := range s.sites[1:] {
 		for key := range st.mysql {

@@ -354,9 +354,9 @@ func (s *Sandbox) Users(context.Context) (Users, error) {
 
 // Truth implements Control.
 func (s *Sandbox) Truth(ctx context.Context) (Truth, error) {
-	var sent []feedd.Message
+	var sent []feedd.Log
 	for _, spec := range feedSpecs {
-		sent = append(sent, s.feeds[spec.name].Sent()...)
+		sent = append(sent, s.feeds[spec.name].Log())
 	}
 	return judgeAll(ctx, sent, s.ledgers), nil
 }

@@ -27,6 +27,13 @@ const brokersPerSite = 3
 // ingestEvery is how often the ingest job asks the feeds.
 const ingestEvery = 500 * time.Millisecond
 
+// keptMessages is how many messages of each feed the data MySQL keeps. The history of
+// what was sent is the feeds' own; what a site has ever had, ops.expired tells.
+const keptMessages = 2000
+
+// keptDocuments bounds an Elasticsearch index: the newest stay.
+const keptDocuments = 4000
+
 // partitions of the topic of messages.
 const partitions = 2
 
@@ -194,7 +201,7 @@ func (st *site) startJobs() error {
 func (st *site) startFlink() error {
 	key := data + "/flink"
 	db, es := st.at(data+"/mysql"), st.at(data+"/elasticsearch")
-	my, err := flinkd.NewMySQLSink(flinkd.MySQLOptions{Addr: db.Address, User: st.app.user, Password: st.app.password})
+	my, err := flinkd.NewMySQLSink(flinkd.MySQLOptions{Addr: db.Address, User: st.app.user, Password: st.app.password, Keep: keptMessages})
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"sync"
 	"time"
@@ -23,7 +24,8 @@ const (
 )
 
 // ledger reads what one site has, past every fault link: its Kafka from where it
-// stopped the last time, its data MySQL as it is. It costs next to nothing between calls.
+// stopped the last time, its data MySQL as it is. It costs next to nothing between
+// calls, and keeps a byte per message.
 type ledger struct {
 	topic   string
 	brokers map[string]string // advertised address -> real address
@@ -32,7 +34,7 @@ type ledger struct {
 
 	mu     sync.Mutex
 	next   []int64
-	copies map[string]int64 // message id -> copies in Kafka
+	copies map[string][]uint8 // feed -> copies in Kafka, by sequence number - 1; 255 is many
 }
 
 func newLedger(brokers map[string]string, ends func() []int64, cfg *mysql.Config) (*ledger, error) {
@@ -42,14 +44,14 @@ func newLedger(brokers map[string]string, ends func() []int64, cfg *mysql.Config
 	}
 	db := sql.OpenDB(c)
 	db.SetMaxIdleConns(0) // asked now and then
-	return &ledger{topic: topicMessages, brokers: brokers, ends: ends, db: db, copies: map[string]int64{}}, nil
+	return &ledger{topic: topicMessages, brokers: brokers, ends: ends, db: db, copies: map[string][]uint8{}}, nil
 }
 
 func (l *ledger) close() error { return l.db.Close() }
 
 // catchUp reads the topic to its present end. The copies it returns must not be
 // changed, and are right until the next call.
-func (l *ledger) catchUp(ctx context.Context) (map[string]int64, error) {
+func (l *ledger) catchUp(ctx context.Context) (map[string][]uint8, error) {
 	ends := l.ends()
 	for len(l.next) < len(ends) {
 		l.next = append(l.next, 0)
@@ -92,13 +94,10 @@ func (l *ledger) catchUp(ctx context.Context) (map[string]int64, error) {
 			return nil, fmt.Errorf("kafka: %w", err)
 		}
 		fetches.EachRecord(func(r *kgo.Record) {
-			var m feedd.Message
 			if r.Offset < l.next[r.Partition] {
 				return
 			}
-			if json.Unmarshal(r.Value, &m) == nil && m.ID != "" {
-				l.copies[m.ID]++
-			}
+			l.book(r.Value)
 			l.next[r.Partition] = r.Offset + 1
 		})
 	}
@@ -114,24 +113,60 @@ func (l *ledger) reached(ends []int64) bool {
 	return true
 }
 
-// rows reads the ids that the data MySQL has, and the newest version per flight.
-func (l *ledger) rows(ctx context.Context) (ids map[string]bool, newest map[string]int64, err error) {
-	rows, err := l.db.QueryContext(ctx, "SELECT id, flight, version FROM ops.messages")
+// mostMessages of one feed can be booked; a number beyond it is none of a feed's.
+const mostMessages = 1 << 26
+
+// book counts one record.
+func (l *ledger) book(record []byte) {
+	var m struct {
+		Feed string `json:"feed"`
+		Seq  int64  `json:"seq"`
+	}
+	if json.Unmarshal(record, &m) != nil || m.Feed == "" || m.Seq < 1 || m.Seq > mostMessages {
+		return
+	}
+	c := l.copies[m.Feed]
+	if need := int(m.Seq) - len(c); need > 0 {
+		c = append(c, make([]uint8, need)...)
+	}
+	if c[m.Seq-1] < math.MaxUint8 {
+		c[m.Seq-1]++
+	}
+	l.copies[m.Feed] = c
+}
+
+// stored reads which messages the data MySQL has, by feed and sequence number - 1:
+// those in the table, and those that the retention has taken out of it.
+func (l *ledger) stored(ctx context.Context, sent []feedd.Log) (map[string][]bool, error) {
+	have := map[string][]bool{}
+	for _, log := range sent {
+		have[log.Feed] = make([]bool, len(log.Entries))
+	}
+	err := l.spans(ctx, "SELECT feed, seq, seq FROM ops.messages", have)
+	if err == nil {
+		err = l.spans(ctx, "SELECT feed, seq_from, seq_to FROM ops.expired", have)
+	}
+	return have, err
+}
+
+// spans marks what a query of feed, first and last sequence number gives.
+func (l *ledger) spans(ctx context.Context, q string, have map[string][]bool) (err error) {
+	rows, err := l.db.QueryContext(ctx, q)
 	if err != nil {
-		return nil, nil, fmt.Errorf("mysql: %w", err)
+		return fmt.Errorf("mysql: %w", err)
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
-	ids, newest = map[string]bool{}, map[string]int64{}
 	for rows.Next() {
-		var id, flight string
-		var version int64
-		if err := rows.Scan(&id, &flight, &version); err != nil {
-			return nil, nil, fmt.Errorf("mysql: %w", err)
+		var feed string
+		var from, to int64
+		if err := rows.Scan(&feed, &from, &to); err != nil {
+			return fmt.Errorf("mysql: %w", err)
 		}
-		ids[id] = true
-		newest[flight] = max(newest[flight], version)
+		for seq := max(from, 1); seq <= min(to, int64(len(have[feed]))); seq++ {
+			have[feed][seq-1] = true
+		}
 	}
-	return ids, newest, rows.Err()
+	return rows.Err()
 }
 
 // ledgerEvery is how often the books are kept while nobody asks: well within the
@@ -160,49 +195,58 @@ func (l *ledger) keep(ctx context.Context, every time.Duration) {
 const judgeTime = 5 * time.Second
 
 // judge holds what was sent against what the site has.
-func (l *ledger) judge(ctx context.Context, sent []feedd.Message) SiteTruth {
+func (l *ledger) judge(ctx context.Context, sent []feedd.Log) SiteTruth {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	t := SiteTruth{ByKind: map[string]int64{}, MissingByKind: map[string]int64{}}
 	ctx, cancel := context.WithTimeout(ctx, judgeTime)
 	defer cancel()
 	copies, err := l.catchUp(ctx)
-	ids, newest, err2 := l.rows(ctx)
+	rows, err2 := l.stored(ctx, sent)
 	if err = errors.Join(err, err2); err != nil {
 		t.Problem = err.Error()
 	}
-	want := map[string]int64{}
-	for _, m := range sent {
-		n := copies[m.ID]
-		if n > 0 {
-			t.Kafka++
-			t.Duplicated += n - 1
+	for _, log := range sent {
+		inKafka, inMySQL := copies[log.Feed], rows[log.Feed]
+		newest := make([]int, len(log.Flights)) // entry + 1
+		for i, e := range log.Entries {
+			newest[e.Flight] = i + 1
+			n := int64(0)
+			if i < len(inKafka) {
+				n = int64(inKafka[i])
+			}
+			if n > 0 {
+				t.Kafka++
+				t.Duplicated += n - 1
+			}
+			if inMySQL[i] {
+				t.MySQL++
+			}
+			if n > 0 && inMySQL[i] {
+				t.Present++
+				t.ByKind[log.Kinds[e.Kind]]++
+			} else {
+				t.Missing++
+				t.MissingByKind[log.Kinds[e.Kind]]++
+			}
 		}
-		if ids[m.ID] {
-			t.MySQL++
-		}
-		if n > 0 && ids[m.ID] {
-			t.Present++
-			t.ByKind[m.Kind]++
-		} else {
-			t.Missing++
-			t.MissingByKind[m.Kind]++
-		}
-		want[m.Flight] = max(want[m.Flight], m.Version)
-	}
-	for flight, v := range want {
-		if newest[flight] < v {
-			t.Stale++
+		for _, i := range newest {
+			if i > 0 && !inMySQL[i-1] {
+				t.Stale++
+			}
 		}
 	}
 	return t
 }
 
 // judgeAll is GET /truth: the sites at the same time, against one list of what was sent.
-func judgeAll(ctx context.Context, sent []feedd.Message, ledgers map[string]*ledger) Truth {
-	t := Truth{Sent: int64(len(sent)), ByKind: map[string]int64{}, Sites: map[string]SiteTruth{}}
-	for _, m := range sent {
-		t.ByKind[m.Kind]++
+func judgeAll(ctx context.Context, sent []feedd.Log, ledgers map[string]*ledger) Truth {
+	t := Truth{ByKind: map[string]int64{}, Sites: map[string]SiteTruth{}}
+	for _, log := range sent {
+		t.Sent += int64(len(log.Entries))
+		for _, e := range log.Entries {
+			t.ByKind[log.Kinds[e.Kind]]++
+		}
 	}
 	var mu sync.Mutex
 	var wg sync.WaitGroup

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // books is a ledger over a Kafka and a MySQL of its own.
-func books(t *testing.T) (*ledger, func(id string)) {
+func books(t *testing.T) (*ledger, func(seq int)) {
 	t.Helper()
 	k, err := kafkad.Start(kafkad.Options{Topics: map[string]int32{topicMessages: partitions}})
 	must(t, err)
@@ -30,7 +31,7 @@ func books(t *testing.T) (*ledger, func(id string)) {
 	must(t, err)
 	t.Cleanup(func() { must(t, l.close()) })
 	for _, q := range []string{
-		"CREATE DATABASE ops", schemas[data+"/mysql"],
+		"CREATE DATABASE ops", schemas[data+"/mysql"][0], schemas[data+"/mysql"][1],
 		"INSERT INTO ops.messages VALUES ('x-1', 'x', 1, 'stands', 'MU1', 1, '{}', '2026-01-01 00:00:00')",
 		"INSERT INTO ops.messages VALUES ('x-2', 'x', 2, 'baggage', 'MU2', 1, '{}', '2026-01-01 00:00:00')",
 	} {
@@ -40,22 +41,25 @@ func books(t *testing.T) (*ledger, func(id string)) {
 	cl, err := kgo.NewClient(kgo.SeedBrokers(k.Brokers()...), kgo.DefaultProduceTopic(topicMessages))
 	must(t, err)
 	t.Cleanup(cl.Close)
-	return l, func(id string) {
-		must(t, cl.ProduceSync(context.Background(), kgo.StringRecord(`{"id":"`+id+`"}`)).FirstErr())
+	return l, func(seq int) {
+		must(t, cl.ProduceSync(context.Background(), kgo.StringRecord(fmt.Sprintf(`{"feed":"x","seq":%d}`, seq))).FirstErr())
 	}
 }
 
 func TestTruthIsCountedPerMessage(t *testing.T) {
 	l, produce := books(t)
-	for _, id := range []string{"x-1", "x-1", "x-1", "x-3"} {
-		produce(id)
+	for _, seq := range []int{1, 1, 1, 3, 99} { // 99 was not sent yet when the books were asked for
+		produce(seq)
 	}
-	sent := []feedd.Message{
-		{ID: "x-1", Kind: "stands", Flight: "MU1", Version: 1},
-		{ID: "x-2", Kind: "baggage", Flight: "MU2", Version: 1},
-		{ID: "x-3", Kind: "stands", Flight: "MU1", Version: 2}, // in Kafka only
-		{ID: "x-4", Kind: "stands", Flight: "MU3", Version: 1}, // nowhere
-	}
+	sent := []feedd.Log{{
+		Feed: "x", Kinds: []string{"stands", "baggage"}, Flights: []string{"MU1", "MU2", "MU3"},
+		Entries: []feedd.Entry{
+			{Kind: 0, Flight: 0},
+			{Kind: 1, Flight: 1},
+			{Kind: 0, Flight: 0}, // in Kafka only
+			{Kind: 0, Flight: 2}, // nowhere
+		},
+	}}
 	check := func(want SiteTruth) {
 		t.Helper()
 		got := l.judge(t.Context(), sent)
@@ -69,9 +73,15 @@ func TestTruthIsCountedPerMessage(t *testing.T) {
 	}
 	check(SiteTruth{Present: 1, Missing: 3, Stale: 2, Duplicated: 2, Kafka: 2, MySQL: 2})
 	check(SiteTruth{Present: 1, Missing: 3, Stale: 2, Duplicated: 2, Kafka: 2, MySQL: 2}) // asking changes nothing
-	produce("x-1")
+	produce(1)
 	_, err := l.db.ExecContext(t.Context(), "INSERT INTO ops.messages VALUES ('x-3', 'x', 3, 'stands', 'MU1', 2, '{}', '2026-01-01 00:00:00')")
 	must(t, err)
+	check(SiteTruth{Present: 2, Missing: 2, Stale: 1, Duplicated: 3, Kafka: 2, MySQL: 3})
+	// What the retention took out of the table has been there all the same.
+	for _, q := range []string{"DELETE FROM ops.messages WHERE seq IN (1, 3)", "INSERT INTO ops.expired VALUES ('x', 1, 1), ('x', 3, 3)"} {
+		_, err := l.db.ExecContext(t.Context(), q)
+		must(t, err)
+	}
 	check(SiteTruth{Present: 2, Missing: 2, Stale: 1, Duplicated: 3, Kafka: 2, MySQL: 3})
 }
 
@@ -84,11 +94,11 @@ func TestTheBooksAreKeptWhileNobodyAsks(t *testing.T) {
 		l.keep(ctx, time.Millisecond)
 	}()
 	defer func() { cancel(); <-done }()
-	produce("x-1")
+	produce(1)
 	eventually(t, "the record is counted", func() bool {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		return l.copies["x-1"] == 1
+		return len(l.copies["x"]) == 1 && l.copies["x"][0] == 1
 	})
 }
 

@@ -25,10 +25,10 @@ const (
 const indexFlights = bizd.FlightsIndex
 
 // schemas are made at the primary; replication brings them to the others.
-var schemas = map[string]string{
-	data + "/mysql":                flinkd.MessagesSchema,
-	business + "/monitoring-mysql": bizd.FlightsSchema,
-	business + "/scheduling-mysql": bizd.TasksSchema,
+var schemas = map[string][]string{
+	data + "/mysql":                {flinkd.MessagesSchema, flinkd.ExpiredSchema},
+	business + "/monitoring-mysql": {bizd.FlightsSchema},
+	business + "/scheduling-mysql": {bizd.TasksSchema},
 }
 
 func newSite(s *Sandbox, spec siteSpec) *site {

@@ -67,14 +67,14 @@ type Feed struct {
 
 	mu       sync.Mutex
 	gen      *generator
-	sent     []Message // append-only; sent[i].Seq == i+1
+	sent     history
 	attached string
 }
 
 // Start serves and emits until Close.
 func Start(o Options) (*Feed, error) {
-	if o.Name == "" || len(o.Kinds) == 0 {
-		return nil, fmt.Errorf("feed %q: a name and at least one kind are needed", o.Name)
+	if o.Name == "" || len(o.Kinds) == 0 || len(o.Kinds) > math.MaxUint8 {
+		return nil, fmt.Errorf("feed %q: a name and from 1 to %d kinds are needed", o.Name, math.MaxUint8)
 	}
 	if o.Rate < 0 || math.IsInf(o.Rate, 0) || math.IsNaN(o.Rate) {
 		return nil, fmt.Errorf("feed %s: rate %v is not a number of messages per second", o.Name, o.Rate)
@@ -135,7 +135,10 @@ func (f *Feed) Emit(n int) {
 	defer f.mu.Unlock()
 	at := f.now().UTC().Truncate(time.Millisecond)
 	for range n {
-		f.sent = append(f.sent, f.gen.next(int64(len(f.sent))+1, at))
+		m, e := f.gen.next(int64(len(f.sent.entries))+1, at)
+		if err := f.sent.add(m, e); err != nil {
+			panic(err) // cannot happen: messages are plain values, and memory takes every write
+		}
 	}
 }
 
@@ -145,12 +148,27 @@ func (f *Feed) Name() string { return f.name }
 // URL is the feed's base URL.
 func (f *Feed) URL() string { return f.url }
 
-// Sent is everything ever sent, oldest first. The slice must not be written to;
-// it does not change, later messages are in later slices.
+// Sent is everything ever sent, oldest first. It has to be unpacked; where the
+// contents do not matter, Log is much cheaper.
 func (f *Feed) Sent() []Message {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.sent[:len(f.sent):len(f.sent)]
+	all, err := f.sent.slice(0, int64(len(f.sent.entries)))
+	if err != nil {
+		panic(err) // cannot happen: it was packed by this process
+	}
+	return all
+}
+
+// Log is everything ever sent without the contents.
+func (f *Feed) Log() Log {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	l := Log{Feed: f.name, Kinds: f.gen.kinds, Entries: f.sent.entries[:len(f.sent.entries):len(f.sent.entries)]}
+	for i := range f.gen.flights {
+		l.Flights = append(l.Flights, f.gen.flights[i].id)
+	}
+	return l
 }
 
 // Attached is the site the feed serves now; "" is nobody.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -59,7 +60,10 @@ func call(t *testing.T, method, url, token, body string, into any) int {
 
 func TestMessagesArePagedInOrder(t *testing.T) {
 	f := start(t, feedd.Options{Name: "airline", Seed: 7, Attached: "primary"})
-	f.Emit(250)
+	const sent = 1250 // more than are kept unpacked
+	for range sent / 50 {
+		f.Emit(50)
+	}
 	var got []feedd.Message
 	for after := int64(0); ; {
 		var p feedd.Page
@@ -67,7 +71,7 @@ func TestMessagesArePagedInOrder(t *testing.T) {
 		if code := call(t, "GET", url, "", "", &p); code != 200 {
 			t.Fatalf("status %d", code)
 		}
-		if p.LastSeq != 250 || p.Feed != "airline" || p.Messages == nil {
+		if p.LastSeq != sent || p.Feed != "airline" || p.Messages == nil {
 			t.Fatalf("page %+v", p)
 		}
 		if len(p.Messages) == 0 {
@@ -76,8 +80,8 @@ func TestMessagesArePagedInOrder(t *testing.T) {
 		got = append(got, p.Messages...)
 		after = p.Messages[len(p.Messages)-1].Seq
 	}
-	if len(got) != 250 {
-		t.Fatalf("%d messages over the wire, want 250", len(got))
+	if len(got) != sent {
+		t.Fatalf("%d messages over the wire, want %d", len(got), sent)
 	}
 	versions, kinds, ids := map[string]int64{}, map[string]int{}, map[string]bool{}
 	for i, m := range got {
@@ -97,8 +101,17 @@ func TestMessagesArePagedInOrder(t *testing.T) {
 	if len(kinds) != 5 {
 		t.Errorf("kinds %v, want all five", kinds)
 	}
-	if sent := f.Sent(); len(sent) != 250 || sent[249].ID != got[249].ID {
+	if all := f.Sent(); !reflect.DeepEqual(all, got) {
 		t.Error("Sent() is not what was handed out")
+	}
+	log := f.Log()
+	if log.Feed != "airline" || len(log.Entries) != sent {
+		t.Fatalf("the log of %s has %d entries", log.Feed, len(log.Entries))
+	}
+	for i, e := range log.Entries {
+		if log.Kinds[e.Kind] != got[i].Kind || log.Flights[e.Flight] != got[i].Flight {
+			t.Fatalf("entry %d is %+v, the message %+v", i, e, got[i])
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ func KnownKinds() []string {
 	return []string{KindFlightTimes, KindMilestones, KindPassengerCounts, KindStands, KindBaggage}
 }
 
-// flights is how many flights one feed speaks of.
+// flights is how many flights one feed speaks of; see Entry.
 const flights = 120
 
 var (
@@ -71,10 +71,10 @@ func newGenerator(feed string, seed uint64, kinds []string, now time.Time) *gene
 }
 
 // next is the message with number seq.
-func (g *generator) next(seq int64, at time.Time) Message {
-	f := &g.flights[g.rnd.IntN(len(g.flights))]
+func (g *generator) next(seq int64, at time.Time) (Message, Entry) {
+	e := Entry{Flight: uint8(g.rnd.IntN(len(g.flights))), Kind: uint8(g.rnd.IntN(len(g.kinds)))} //nolint:gosec // 120 flights, and Start counts the kinds
+	f, kind := &g.flights[e.Flight], g.kinds[e.Kind]
 	f.version++
-	kind := g.kinds[g.rnd.IntN(len(g.kinds))]
 	payload, err := json.Marshal(g.payload(kind, f))
 	if err != nil {
 		payload = json.RawMessage("{}") // cannot happen: payloads are plain values
@@ -82,7 +82,7 @@ func (g *generator) next(seq int64, at time.Time) Message {
 	return Message{
 		ID: fmt.Sprintf("%s-%09d", g.feed, seq), Feed: g.feed, Seq: seq, Kind: kind,
 		Flight: f.id, Version: f.version, Payload: payload, At: at,
-	}
+	}, e
 }
 
 // payload is the new state of one aspect of a flight.

@@ -55,9 +55,11 @@ func (f *Feed) getMessages(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "site: which site is asking?")
 		return
 	}
-	f.mu.Lock()
-	attached, sent := f.attached, f.sent
-	f.mu.Unlock()
+	attached, page, err := f.page(after, min(limit, maxLimit))
+	if err != nil {
+		fail(w, http.StatusInternalServerError, err.Error())
+		return
+	}
 	if attached != site {
 		where := "to no site"
 		if attached != "" {
@@ -66,10 +68,18 @@ func (f *Feed) getMessages(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusConflict, fmt.Sprintf("feed %s is attached %s, not to %s", f.name, where, site))
 		return
 	}
-	n := int64(len(sent))
+	reply(w, http.StatusOK, page)
+}
+
+// page is the feed as it stands: whom it serves, and the messages after a number.
+func (f *Feed) page(after, limit int64) (attached string, p Page, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := int64(len(f.sent.entries))
 	from := min(after, n)
-	to := min(from+min(limit, maxLimit), n)
-	reply(w, http.StatusOK, Page{Feed: f.name, Messages: sent[from:to:to], LastSeq: n})
+	p = Page{Feed: f.name, LastSeq: n}
+	p.Messages, err = f.sent.slice(from, min(from+limit, n))
+	return f.attached, p, err
 }
 
 func (f *Feed) getSwitch(w http.ResponseWriter, _ *http.Request) {

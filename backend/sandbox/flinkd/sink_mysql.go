@@ -31,15 +31,20 @@ type MySQLOptions struct {
 	Addr, User, Password string
 	// Database is selected on connect; "" means "ops".
 	Database string
+	// Keep is how many messages of each feed stay in the table, about; older ones are
+	// moved to the ranges of ops.expired. 0 keeps all.
+	Keep int64
 }
 
 // MySQLSink writes messages to the table ops.messages. It is a required sink and
-// safe for concurrent use.
+// safe for concurrent use. Besides the table it keeps ops.expired; see ExpiredSchema.
 type MySQLSink struct {
-	db *sql.DB
+	db   *sql.DB
+	keep int64
 
-	mu   sync.Mutex
-	made bool
+	mu      sync.Mutex
+	made    bool
+	expired map[string]int64 // feed -> up to where this sink has expired it
 }
 
 // NewMySQLSink makes the sink; it does not connect yet.
@@ -59,7 +64,7 @@ func NewMySQLSink(o MySQLOptions) (*MySQLSink, error) {
 	db := sql.OpenDB(c)
 	db.SetMaxOpenConns(2)
 	db.SetMaxIdleConns(1)
-	return &MySQLSink{db: db}, nil
+	return &MySQLSink{db: db, keep: o.Keep, expired: map[string]int64{}}, nil
 }
 
 // Name is "mysql".
@@ -73,8 +78,10 @@ func (s *MySQLSink) Write(ctx context.Context, batch []feedd.Message) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.made {
-		if _, err := s.db.ExecContext(ctx, MessagesSchema); err != nil {
-			return fmt.Errorf("mysql: make table ops.messages: %w", err)
+		for _, q := range []string{MessagesSchema, ExpiredSchema} {
+			if _, err := s.db.ExecContext(ctx, q); err != nil {
+				return fmt.Errorf("mysql: make the tables of messages: %w", err)
+			}
 		}
 		s.made = true
 	}
@@ -86,6 +93,7 @@ func (s *MySQLSink) Write(ctx context.Context, batch []feedd.Message) error {
 		}
 		return fmt.Errorf("mysql: store %d messages: %w", len(batch), err)
 	}
+	s.expire(ctx, batch)
 	return nil
 }
 

@@ -16,7 +16,9 @@ import (
 	"github.com/dutyops/dutyops/backend/sandbox/mysqld"
 )
 
-func TestMySQLSink(t *testing.T) {
+// liveMySQL is a server with the database ops, and a handle on it.
+func liveMySQL(t *testing.T) (*mysqld.Server, *sql.DB) {
+	t.Helper()
 	srv, err := mysqld.Start(mysqld.Options{
 		ServerID: 1, Domain: 1, Users: map[string]mysqld.Account{"ingest": {Password: t.Name()}},
 	})
@@ -32,11 +34,72 @@ func TestMySQLSink(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE IF NOT EXISTS ops"); err != nil {
 		t.Fatal(err)
 	}
-	sink, err := flinkd.NewMySQLSink(flinkd.MySQLOptions{Addr: srv.Addr(), User: "ingest", Password: t.Name()})
+	return srv, db
+}
+
+func liveSink(t *testing.T, srv *mysqld.Server, keep int64) *flinkd.MySQLSink {
+	t.Helper()
+	sink, err := flinkd.NewMySQLSink(flinkd.MySQLOptions{Addr: srv.Addr(), User: "ingest", Password: t.Name(), Keep: keep})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = sink.Close() })
+	return sink
+}
+
+// What the retention takes out is told as ranges, holes included.
+func TestMySQLSinkKeepsTheNewest(t *testing.T) {
+	srv, db := liveMySQL(t)
+	feeds := newFeeds(t, "x")
+	feeds[0].Emit(400)
+	feeds[1].Emit(20)
+	all := feeds[0].Sent()
+	write := func(keep int64, batches ...[]feedd.Message) *flinkd.MySQLSink {
+		t.Helper()
+		sink := liveSink(t, srv, keep)
+		for _, b := range batches {
+			if err := sink.Write(t.Context(), b); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return sink
+	}
+	list := func(q string) (out string) {
+		t.Helper()
+		if err := db.QueryRowContext(t.Context(), q).Scan(&out); err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	check := func(expired, rows string) {
+		t.Helper()
+		if got := list("SELECT GROUP_CONCAT(CONCAT(feed, ' ', seq_from, '-', seq_to) ORDER BY seq_from SEPARATOR ', ') FROM ops.expired"); got != expired {
+			t.Errorf("expired: %s, want %s", got, expired)
+		}
+		if got := list("SELECT CONCAT(COUNT(*), ': ', MIN(seq), '-', MAX(seq)) FROM ops.messages WHERE feed = 'airline'"); got != rows {
+			t.Errorf("rows: %s, want %s", got, rows)
+		}
+	}
+	sink := write(100, feeds[1].Sent(), all[:50], all[60:200]) // 51 to 60 never came
+	check("airline 1-50, airline 61-100", "100: 101-200")
+	if err := sink.Write(t.Context(), all[200:205]); err != nil { // too little to begin again
+		t.Fatal(err)
+	}
+	check("airline 1-50, airline 61-100", "105: 101-205")
+	// A job that begins too early brings old messages again, and what was missing.
+	write(100, all[40:300])
+	check("airline 1-200", "100: 201-300")
+	if got := list("SELECT COUNT(*) FROM ops.messages WHERE feed = 'airport'"); got != "20" {
+		t.Errorf("%s rows of the other feed, want 20", got)
+	}
+	if p, err := sink.ResumePoint(t.Context()); err != nil || p["airline"] != 300 || p["airport"] != 20 {
+		t.Errorf("resume point %v %v", p, err)
+	}
+}
+
+func TestMySQLSink(t *testing.T) {
+	srv, db := liveMySQL(t)
+	sink := liveSink(t, srv, 0)
 	if p, err := sink.ResumePoint(t.Context()); err != nil || len(p) != 0 {
 		t.Fatalf("resume point without a table: %v %v", p, err)
 	}
