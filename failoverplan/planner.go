@@ -181,6 +181,15 @@ func (m move) stores(site string, k PlatformKind) []Component {
 	return out
 }
 
+// shared lists the stores of the site that is moved to which the site that is left has,
+// too: a cut-down site (mission A7) has fewer.
+func (m move) shared(k PlatformKind) []Component {
+	return slices.DeleteFunc(m.stores(m.To, k), func(c Component) bool {
+		_, ok := m.Topology.Counterpart(m.from(k), k, c.Name)
+		return !ok
+	})
+}
+
 // promotable kinds have a writable and a following role of their own.
 func promotable(k ComponentKind) bool { return k == MySQL || k == Elasticsearch || k == Redis }
 
@@ -236,7 +245,7 @@ func steps(p *Plan, m move) []Step {
 func turnRound(b *builder, m move) {
 	b.next()
 	for _, k := range m.platforms() {
-		for _, c := range m.stores(m.To, k) {
+		for _, c := range m.shared(k) {
 			b.add(Step{
 				Phase: PhaseReprotect, Action: ActReprotect, Risk: R3, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name,
 				Title: fmt.Sprintf("%s: %s/%s follows %s", m.To, k, c.Name, m.from(k)), Why: "what was written while away must come home first",
@@ -259,7 +268,7 @@ func turnRound(b *builder, m move) {
 
 func catchUp(b *builder, m move, phase Phase, optional bool, title string) {
 	for _, k := range m.platforms() {
-		for _, c := range m.stores(m.To, k) {
+		for _, c := range m.shared(k) {
 			b.add(Step{
 				Phase: phase, Action: ActCatchUp, Risk: R0, Site: m.To, Peer: m.from(k), Platform: k, Component: c.Name, BestEffort: optional,
 				Title: fmt.Sprintf(title, m.To, m.from(k), string(k)+"/"+c.Name),

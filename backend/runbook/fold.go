@@ -3,6 +3,7 @@ package runbook
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sort"
 	"time"
 
@@ -200,62 +201,55 @@ func (r *record) snapshot() Run {
 	return out
 }
 
-// rto splits the time from the first bad probe to users served (promise 11). A phase
-// lasts from its first step's start to its last step's end.
+// rto splits the time from the first bad probe to users served (promise 11). Every
+// moment counts for one phase only, that of the step that ended next, so that the phases
+// add up to the total.
 func rto(r *record) RTO {
 	var t RTO
 	begin := r.run.Started
-	if !r.opening.FirstBad.IsZero() {
+	if !r.opening.FirstBad.IsZero() && r.opening.FirstBad.Before(begin) {
 		begin = r.opening.FirstBad
 		verdict := r.opening.Verdict
-		if verdict.IsZero() || verdict.After(r.run.Started) {
+		if verdict.Before(begin) || verdict.After(r.run.Started) {
 			verdict = r.run.Started
 		}
 		t.DetectMS = ms(verdict.Sub(begin))
-		t.DecideMS = ms(r.run.Started.Sub(verdict))
+		t.DecideMS = ms(r.run.Started.Sub(begin)) - t.DetectMS
 	}
-	var served time.Time
-	for _, phase := range []failoverplan.Phase{failoverplan.PhaseDecide, failoverplan.PhaseFence, failoverplan.PhaseSwitch, failoverplan.PhasePropagate, failoverplan.PhaseVerify} {
-		d := ms(phaseSpan(r.run.Steps, phase))
-		switch phase {
-		case failoverplan.PhaseDecide:
-			t.DecideMS += d
-		case failoverplan.PhaseFence:
-			t.FenceMS = d
-		case failoverplan.PhaseSwitch:
-			t.SwitchMS = d
-		case failoverplan.PhasePropagate:
-			t.PropagateMS = d
-		case failoverplan.PhaseVerify:
-			t.VerifyMS = d
-		case failoverplan.PhaseReprotect:
-		}
-	}
+	var ended []RunStep
 	for _, s := range r.run.Steps {
-		if (s.Action == string(failoverplan.ActVerifyUsers) || s.Action == string(failoverplan.ActVerifyResolvers)) && s.Finished.After(served) {
-			served = s.Finished
+		if !s.Finished.IsZero() {
+			ended = append(ended, s)
 		}
 	}
-	if !served.IsZero() {
-		t.TotalMS = ms(served.Sub(begin))
+	slices.SortStableFunc(ended, func(a, b RunStep) int { return a.Finished.Compare(b.Finished) })
+	served := -1
+	for i, s := range ended {
+		if s.Action == string(failoverplan.ActVerifyUsers) || s.Action == string(failoverplan.ActVerifyResolvers) {
+			served = i
+		}
+	}
+	at := ms(r.run.Started.Sub(begin))
+	for _, s := range ended[:served+1] {
+		till := ms(s.Finished.Sub(begin))
+		switch failoverplan.Phase(s.Phase) {
+		case failoverplan.PhaseDecide:
+			t.DecideMS += till - at
+		case failoverplan.PhaseFence:
+			t.FenceMS += till - at
+		case failoverplan.PhasePropagate:
+			t.PropagateMS += till - at
+		case failoverplan.PhaseVerify:
+			t.VerifyMS += till - at
+		case failoverplan.PhaseSwitch, failoverplan.PhaseReprotect: // bringing home level is part of switching back
+			t.SwitchMS += till - at
+		}
+		at = till
+	}
+	if served >= 0 {
+		t.TotalMS = at
 	}
 	return t
-}
-
-func phaseSpan(steps []RunStep, phase failoverplan.Phase) time.Duration {
-	var first, last time.Time
-	for _, s := range steps {
-		if s.Phase != string(phase) || s.Finished.IsZero() || s.Started.IsZero() {
-			continue
-		}
-		if first.IsZero() || s.Started.Before(first) {
-			first = s.Started
-		}
-		if s.Finished.After(last) {
-			last = s.Finished
-		}
-	}
-	return last.Sub(first)
 }
 
 func ms(d time.Duration) int64 { return d.Milliseconds() }
