@@ -5,12 +5,6 @@ import (
 	"time"
 )
 
-// The log is bounded; replicas that come back later than this need a new copy.
-const (
-	maxLogBytes  = 16 << 20
-	maxLogEvents = 100_000
-)
-
 // ackTimeout is how long a commit waits for a replica (rpl_semi_sync_master_timeout).
 const ackTimeout = time.Second
 
@@ -23,6 +17,7 @@ type binlog struct {
 	events []event
 	first  uint64
 	bytes  int
+	most   int // bytes that are kept
 	// base is the position before events[0], last the one after the newest event.
 	base, last position
 	// used is the highest sequence number ever given or seen per domain. It does
@@ -32,6 +27,7 @@ type binlog struct {
 	undone map[gtid]bool
 
 	followers map[uint32]*follower // by server id
+	holds     map[uint32]*hold     // by server id: what replicas need
 	waiters   []*waiter            // in order of index
 	semi      bool
 	// grace: until then commits wait although no replica is connected, because the
@@ -51,8 +47,12 @@ type waiter struct {
 	done  chan error // gets one value
 }
 
-func newBinlog() *binlog {
+func newBinlog(most int) *binlog {
+	if most <= 0 {
+		most = defaultLogBytes
+	}
 	return &binlog{
+		most: most, holds: map[uint32]*hold{},
 		base: position{}, last: position{}, used: map[uint32]uint64{}, undone: map[gtid]bool{},
 		followers: map[uint32]*follower{},
 	}
@@ -70,7 +70,7 @@ func (b *binlog) append(e event, wait bool) (event, *waiter, error) {
 	}
 	b.used[e.id.domain] = max(b.used[e.id.domain], e.id.seq)
 	b.events = append(b.events, e)
-	b.bytes += len(e.body)
+	b.bytes += e.size()
 	b.last[e.id.domain] = e.id
 	var w *waiter
 	if wait && b.mustWaitLocked() {
@@ -84,20 +84,6 @@ func (b *binlog) append(e event, wait bool) (event, *waiter, error) {
 
 func (b *binlog) mustWaitLocked() bool {
 	return len(b.waiters) > 0 || (b.semi && len(b.followers) > 0) || time.Now().Before(b.grace)
-}
-
-// trimLocked keeps the log within its bounds.
-func (b *binlog) trimLocked() {
-	n := 0
-	for b.bytes > maxLogBytes || len(b.events)-n > maxLogEvents {
-		b.base[b.events[n].id.domain] = b.events[n].id
-		b.bytes -= len(b.events[n].body)
-		n++
-	}
-	if n > 0 {
-		b.events = append([]event(nil), b.events[n:]...)
-		b.first += uint64(n)
-	}
 }
 
 // position is the newest GTID per domain.
@@ -150,9 +136,12 @@ func (b *binlog) releaseLocked(index uint64, err error) {
 }
 
 // ack notes that a replica holds everything before index.
-func (b *binlog) ack(index uint64) {
+func (b *binlog) ack(f *follower, index uint64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if h := b.holds[f.server]; h != nil && b.followers[f.server] == f {
+		h.index = max(h.index, index)
+	}
 	b.releaseLocked(index, nil)
 	if index >= b.first+uint64(len(b.events)) {
 		b.semi = true
@@ -165,6 +154,7 @@ func (b *binlog) join(f *follower, pos position) {
 	b.mu.Lock()
 	old := b.followers[f.server]
 	b.followers[f.server] = f
+	b.holdLocked(f.server, pos)
 	if pos.covers(b.last) {
 		b.semi = true
 	}
@@ -182,6 +172,9 @@ func (b *binlog) leave(f *follower, clean bool) {
 		return
 	}
 	delete(b.followers, f.server)
+	if h := b.holds[f.server]; h != nil {
+		h.left = time.Now()
+	}
 	if len(b.followers) > 0 {
 		return
 	}
@@ -232,7 +225,7 @@ func (b *binlog) cutLocked(n int) []event {
 		b.last[e.id.domain] = e.id
 	}
 	for _, e := range gone {
-		b.bytes -= len(e.body)
+		b.bytes -= e.size()
 	}
 	return gone
 }

@@ -70,7 +70,7 @@ func (ss *session) dump(body []byte) error {
 	defer func() { b.leave(f, bye.Load()) }()
 	ss.srv.wg.Go(func() {
 		defer close(gone)
-		ss.readAcks(&bye)
+		ss.readAcks(f, &bye)
 	})
 	defer func() {
 		ss.close()
@@ -89,7 +89,7 @@ func (ss *session) dump(body []byte) error {
 }
 
 // readAcks runs until the replica leaves.
-func (ss *session) readAcks(bye *atomic.Bool) {
+func (ss *session) readAcks(f *follower, bye *atomic.Bool) {
 	for {
 		p, err := ss.wire.read()
 		if err != nil || len(p) == 0 {
@@ -101,7 +101,7 @@ func (ss *session) readAcks(bye *atomic.Bool) {
 			return
 		case pktAck:
 			if n, l := binary.Uvarint(p[1:]); l > 0 {
-				ss.srv.log.ack(n)
+				ss.srv.log.ack(f, n)
 			}
 		}
 	}

@@ -40,6 +40,7 @@ type engine struct {
 	changes []change
 	matched int
 	muted   bool
+	pack    packer
 	// schemaOld: information_schema must be filled again.
 	schemaOld bool
 }

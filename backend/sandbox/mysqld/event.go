@@ -19,7 +19,7 @@ type change struct {
 type event struct {
 	id   gtid
 	at   time.Time // when it was committed at its origin
-	body []byte    // encoded changes
+	body []byte    // encoded changes; see packer
 	ddl  bool      // holds a statement, which cannot be undone
 	// hidden: not sent to replicas (a stray transaction made on purpose).
 	hidden bool
@@ -27,8 +27,8 @@ type event struct {
 
 var errEvent = errors.New("mysqld: damaged event")
 
-func encodeChanges(cs []change) []byte {
-	b := binary.AppendUvarint(nil, uint64(len(cs)))
+func appendChanges(b []byte, cs []change) []byte {
+	b = binary.AppendUvarint(b, uint64(len(cs)))
 	for _, c := range cs {
 		b = append(b, c.op)
 		b = appendText(b, c.db)
@@ -132,7 +132,11 @@ func (d *decoder) row() []any {
 	return row
 }
 
-func decodeChanges(b []byte) ([]change, error) {
+func decodeChanges(body []byte) ([]change, error) {
+	b, err := unpack(body)
+	if err != nil {
+		return nil, err
+	}
 	d := &decoder{b: b}
 	n := d.uvarint()
 	var out []change

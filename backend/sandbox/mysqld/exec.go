@@ -282,7 +282,7 @@ func (ss *session) record(cs []change) (*waiter, error) {
 	}
 	_, w, err := ss.srv.log.append(event{
 		id: gtid{domain: ss.srv.opt.Domain, server: ss.srv.opt.ServerID}, at: time.Now(),
-		body: encodeChanges(cs), ddl: cs[0].op == 'S',
+		body: ss.srv.eng.pack.body(cs), ddl: cs[0].op == 'S',
 	}, true)
 	return w, err
 }

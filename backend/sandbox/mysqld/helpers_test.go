@@ -35,9 +35,15 @@ type site struct {
 
 func startSite(t *testing.T, id uint32, readOnly bool) *site {
 	t.Helper()
+	return startBounded(t, id, readOnly, 0)
+}
+
+// startBounded is startSite with a bound for the log.
+func startBounded(t *testing.T, id uint32, readOnly bool, logBytes int) *site {
+	t.Helper()
 	secret := rand.Text()
 	s, err := mysqld.Start(mysqld.Options{
-		ServerID: id, Domain: id, ReadOnly: readOnly, Name: fmt.Sprintf("db%d", id),
+		ServerID: id, Domain: id, ReadOnly: readOnly, Name: fmt.Sprintf("db%d", id), LogBytes: logBytes,
 		Users: map[string]mysqld.Account{
 			"admin": {Password: secret, ReadOnlyAdmin: true},
 			"app":   {Password: secret},

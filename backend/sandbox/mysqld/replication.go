@@ -123,6 +123,7 @@ func (b *binlog) reset() {
 	b.base, b.last = position{}, position{}
 	clear(b.used)
 	clear(b.undone)
+	clear(b.holds)
 	b.releaseLocked(^uint64(0), nil)
 	b.changed.notify()
 }

@@ -26,6 +26,9 @@ type Options struct {
 	Listen string
 	// Name is what @@hostname says; "" is "mysql".
 	Name string
+	// LogBytes is how much of the binary log is kept, twice as much while a replica
+	// that was here in the last two hours still needs it; 0 is 8 MiB.
+	LogBytes int
 }
 
 // Server is a running server. All methods are safe for concurrent use.
@@ -78,7 +81,7 @@ func Start(opt Options) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("start mysqld %s: cannot listen on %s (is the port in use?): %w", opt.Name, opt.Listen, err), eng.close())
 	}
 	s := &Server{
-		opt: opt, ln: ln, eng: eng, log: newBinlog(), started: time.Now(), ctx: ctx, cancel: cancel,
+		opt: opt, ln: ln, eng: eng, log: newBinlog(opt.LogBytes), started: time.Now(), ctx: ctx, cancel: cancel,
 		sessions: map[uint32]*session{}, readOnly: opt.ReadOnly, settings: globalDefaults(),
 	}
 	s.replica = newReplica(s)
@@ -227,7 +230,7 @@ func (s *Server) Diverge() error {
 		return fmt.Errorf("diverge mysqld %s: %w", s.opt.Name, err)
 	}
 	_, _, err = s.log.append(event{
-		id: gtid{domain: s.opt.Domain, server: s.opt.ServerID}, at: time.Now(), body: encodeChanges(cs), hidden: true,
+		id: gtid{domain: s.opt.Domain, server: s.opt.ServerID}, at: time.Now(), body: s.eng.pack.body(cs), hidden: true,
 	}, false)
 	return err
 }
