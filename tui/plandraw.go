@@ -214,7 +214,7 @@ func (s *planScreen) steps(a *app, w int) []string {
 				l = l.Add(th.Text, strings.Repeat(" ", 7))
 			}
 			l = l.Add(th.Text, text)
-			if k == len(lines)-1 && l.Width()+kit.Width(tags) <= w {
+			if k == len(lines)-1 && l.Width()+kit.Width(tags) < w {
 				l, tags = l.Add(th.Faint, tags), ""
 			}
 			out = append(out, l.Draw(w, nil))

@@ -49,7 +49,8 @@ func run(args []string, in io.Reader, out, errw io.Writer) int {
 }
 
 // signals makes the first SIGINT or SIGTERM end ctx, calmly; a second one ends the
-// process at once, and what ran is found as interrupted.
+// process at once, and what ran is found as interrupted. A terminal that goes away says
+// so more than once (SIGHUP from the shell and from the system): that is never a second.
 func (a *app) signals(parent context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(parent)
 	ch := make(chan os.Signal, 2)
@@ -62,12 +63,15 @@ func (a *app) signals(parent context.Context) (context.Context, func()) {
 		case <-ch:
 			cancel()
 		}
-		select {
-		case <-done:
-		case <-ch:
-			fmt.Fprintln(a.err, "dutyops: stopped at once; `dutyops runs list` shows what was interrupted")
-			os.Exit(codeParked)
+		for sig := os.Signal(syscall.SIGHUP); sig == syscall.SIGHUP; {
+			select {
+			case <-done:
+				return
+			case sig = <-ch:
+			}
 		}
+		fmt.Fprintln(a.err, "dutyops: stopped at once; `dutyops runs list` shows what was interrupted")
+		os.Exit(codeParked)
 	}()
 	return ctx, func() { close(done); signal.Stop(ch); cancel() }
 }

@@ -68,8 +68,8 @@ func (a *app) serveSandbox(ctx context.Context, o sandbox.Options) error {
 
 // playSandbox opens the console on a sandbox of this process.
 func (a *app) playSandbox(ctx context.Context, o sandbox.Options) (err error) {
-	if err := a.needTerminal(); err != nil {
-		return err
+	if a.needTerminal() != nil {
+		return &usageError{errors.New("the console needs a terminal; without one: `dutyops sandbox --headless --dir DIR`, then work on it with `dutyops -c DIR/dutyops.yaml status` and `dutyops sandbox fault TARGET KIND --dir DIR`")}
 	}
 	if o.Dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "dutyops-sandbox-"); err != nil {

@@ -49,6 +49,6 @@ var chinese = []scene{
 	{keys: []string{"x"}, wait: "primary"},
 	{keys: []string{"j", "j", "Enter"}, wait: "down"},
 	{keys: []string{"Enter"}, wait: "h"},
-	{keys: []string{"Escape"}, wait: "故障切换到 standby", save: "30-chinese"},
+	{keys: []string{"Escape"}, wait: "建议切换到 standby", save: "30-chinese"},
 	{keys: []string{"f"}, wait: "故障切换", save: "31-chinese-plan"},
 }
