@@ -1,0 +1,117 @@
+package alidns
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/dutyops/dutyops/dnsproviders"
+	"github.com/dutyops/dutyops/dnsproviders/internal/byrecord"
+)
+
+// DefaultBaseURL is Alibaba Cloud's own API.
+const DefaultBaseURL = "https://alidns.aliyuncs.com"
+
+// DefaultRate is writes per second; the account may make 60
+// (alibabacloud.com/help/en/dns, limits of UpdateDomainRecord), others share them.
+const DefaultRate = 50
+
+// Options configure a Provider.
+type Options struct {
+	// BaseURL of the API; "" = DefaultBaseURL.
+	BaseURL string
+	// KeyID is the AccessKey ID of a RAM user.
+	KeyID string
+	// Secret returns its AccessKey secret; it is called once per operation, so that a
+	// rotated key is seen. docs/dns-providers.md has the policy that the user needs.
+	Secret func() (string, error)
+	// Rate is writes per second; 0 = DefaultRate.
+	Rate float64
+	// Parallel is how many names are changed at the same time; 0 = 4.
+	Parallel int
+	// Timeout of one request; 0 = 5 s.
+	Timeout time.Duration
+	// Budget for all failed tries and waits for another one of one operation; 0 = 10 s.
+	// Waiting for the rate does not count.
+	Budget time.Duration
+	// HTTPClient sends the requests; nil = one of its own that follows no redirects.
+	HTTPClient *http.Client
+	// OnRetry is told before every wait for another try; may be nil. It must not block.
+	OnRetry func(RetryNotice)
+}
+
+// RetryNotice says that an operation tries again, so that no waiting is hidden.
+type RetryNotice = byrecord.RetryNotice
+
+// Provider is a dnsproviders.Provider on Alibaba Cloud DNS. Safe for concurrent use; one
+// writer per zone is the caller's duty. All zones share one rate.
+type Provider struct {
+	opt  Options
+	base *url.URL
+	e    *byrecord.Engine
+}
+
+var _ dnsproviders.Inspector = (*Provider)(nil)
+
+// New returns a provider. It opens no connection. The error says which option is wrong.
+func New(o Options) (*Provider, error) {
+	base, err := byrecord.BaseURL(o.BaseURL, DefaultBaseURL)
+	if err != nil {
+		return nil, fmt.Errorf("alidns: %w", err)
+	}
+	if o.KeyID == "" || strings.ContainsFunc(o.KeyID, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }) {
+		return nil, errors.New("alidns: the AccessKey ID is needed (access_key_id)")
+	}
+	if o.Secret == nil {
+		return nil, errors.New("alidns: the AccessKey secret is needed (access_key_secret)")
+	}
+	if o.Rate <= 0 {
+		o.Rate = DefaultRate
+	}
+	p := &Provider{opt: o, base: base}
+	p.e = &byrecord.Engine{API: api{p}, Standard: defaultLine, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
+		Rate: o.Rate, Parallel: o.Parallel, OnRetry: o.OnRetry, HTTP: o.HTTPClient}
+	p.e.Defaults()
+	return p, nil
+}
+
+// Capabilities returns the provider's card.
+func (p *Provider) Capabilities() dnsproviders.Capabilities {
+	c := dnsproviders.Capabilities{Kind: "alidns", MaxBatch: 1,
+		Note: fmt.Sprintf("Not atomic: one request per record, at most %g a second (1,000 records take %.0f s); a name that breaks off half-way is put back. ",
+			p.opt.Rate, 1000/p.opt.Rate) +
+			"The API cannot compare: records are re-read right before and after. Sets on several lines are refused."}
+	if strings.HasPrefix(p.base.String(), DefaultBaseURL) {
+		c.MinTTL = 600 // free edition; paid editions go down to 1.
+	}
+	return c
+}
+
+// Read returns the live sets of the names: one list request per 500 records of the zone.
+// Paused records are not live. Errors are *dnsproviders.Error.
+func (p *Provider) Read(ctx context.Context, zone string, names []string) ([]dnsproviders.RRset, error) {
+	return p.e.Read(ctx, zone, names)
+}
+
+// Apply implements dnsproviders.Provider.
+func (p *Provider) Apply(ctx context.Context, zone string, changes []dnsproviders.Change) (dnsproviders.Receipt, error) {
+	return p.ApplyInspected(ctx, zone, changes, func([]dnsproviders.RRset) error { return nil })
+}
+
+// ApplyInspected implements dnsproviders.Inspector: list and compare, one request per
+// record, list and compare again.
+//
+// Errors are *dnsproviders.Error, or *dnsproviders.PartialError when some names were
+// switched; its Left is as it was unless its Err is ErrUncertain, and can be applied
+// again as it is.
+func (p *Provider) ApplyInspected(ctx context.Context, zone string, changes []dnsproviders.Change,
+	inspect func(live []dnsproviders.RRset) error,
+) (dnsproviders.Receipt, error) {
+	return p.e.Apply(ctx, zone, changes, inspect)
+}
+
+func (p *Provider) String() string { return "alidns(" + p.base.String() + ")" }

@@ -1,0 +1,37 @@
+package dnspod
+
+import (
+	"testing"
+
+	"github.com/dutyops/dutyops/dnsproviders"
+	"github.com/dutyops/dutyops/dnsproviders/dnstest"
+	"github.com/dutyops/dutyops/dnsproviders/internal/byrecordtest"
+)
+
+func suite(tune func(*dnstest.DNSPod)) byrecordtest.Suite {
+	return byrecordtest.Suite{
+		Serve: func(keyID, secret string, z *dnstest.Zone) *dnstest.Vendor {
+			api := dnstest.NewDNSPod(keyID, secret, z)
+			if tune != nil {
+				tune(api)
+			}
+			return &api.Vendor
+		},
+		Open: func(t testing.TB, v *dnstest.Vendor, c byrecordtest.Config) dnsproviders.Inspector {
+			t.Helper()
+			p, err := New(Options{BaseURL: v.URL, KeyID: v.KeyID, Secret: c.Secret, Timeout: c.Timeout, Budget: c.Budget, OnRetry: c.OnRetry})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.e.Now, p.e.Sleep = c.Now, c.Sleep
+			return p
+		},
+	}
+}
+
+func TestSuite(t *testing.T) { suite(nil).Run(t) }
+
+// The same when jobs are carried out some requests after they were accepted.
+func TestSuiteWithSlowJobs(t *testing.T) {
+	suite(func(d *dnstest.DNSPod) { d.JobAfter = 2 }).Run(t)
+}
