@@ -151,3 +151,28 @@ func TestBestStandbyTakesTheHeaviestHealthySite(t *testing.T) {
 		t.Fatalf("got %s, want emergency as the last resort", got)
 	}
 }
+
+func TestSiteRollUp(t *testing.T) {
+	for _, c := range []struct {
+		gateway, business, data State
+		want                    State
+	}{
+		{Up, Up, Up, Up},
+		{Up, Degraded, Up, Degraded},
+		{Up, Up, Degraded, Degraded},
+		{Up, Up, Down, Degraded}, // users read, what they read grows old
+		{Up, Up, Unknown, Degraded},
+		{Up, Down, Up, Down},
+		{Down, Up, Up, Down},
+		{Down, Unknown, Down, Down},
+		{Unknown, Up, Up, Unknown},
+		{Up, Stale, Up, Unknown},
+		{Degraded, Up, Up, Degraded},
+		{Down, Down, Down, Down},
+	} {
+		got := SiteRollUp(c.gateway, []PlatformState{{Kind: Business, State: c.business}, {Kind: Data, State: c.data}})
+		if got != c.want {
+			t.Errorf("gateway %s, business %s, data %s: %s, want %s", c.gateway, c.business, c.data, got, c.want)
+		}
+	}
+}

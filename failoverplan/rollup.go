@@ -97,34 +97,29 @@ func reason(p PartState) string {
 	return s
 }
 
-// SiteRollUp judges a site from its gateway and platforms: all down is down, any
-// trouble is degraded.
+// SiteRollUp judges a site by what it is for: with its gateway or business platform
+// down nobody is served there, so it is down; when those cannot be seen it is unknown;
+// any other trouble, the data platform's included, degrades it.
 func SiteRollUp(gateway State, platforms []PlatformState) State {
-	up, down, unseen := 0, 0, 0
-	states := []State{gateway}
+	serving := []State{gateway}
+	state := gateway
 	for _, p := range platforms {
-		states = append(states, p.State)
-	}
-	for _, s := range states {
-		switch s {
-		case Up:
-			up++
-		case Down:
-			down++
-		case Unknown, Stale:
-			unseen++
-		case Degraded:
+		if p.Kind == Business {
+			serving = append(serving, p.State)
+		}
+		if p.State != Up && state == Up {
+			state = Degraded
 		}
 	}
-	switch n := len(states); {
-	case up == n:
-		return Up
-	case down == n:
-		return Down
-	case unseen == n:
-		return Unknown
-	case down+unseen == n && down > 0:
-		return Down
+	for _, s := range serving {
+		switch {
+		case s == Down:
+			return Down
+		case seen(s) == unseen:
+			state = Unknown
+		case s == Degraded && state == Up:
+			state = Degraded
+		}
 	}
-	return Degraded
+	return state
 }
