@@ -43,6 +43,10 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Run, error) {
 	if req.Reason == "" && !req.DryRun {
 		return Run{}, fmt.Errorf("%w: a reason is needed: it is the first thing the next shift asks", ErrUsage)
 	}
+	interrupted := fmt.Errorf("%w: interrupted before anything was begun; nothing was changed", ErrCancelled)
+	if ctx.Err() != nil {
+		return Run{}, interrupted
+	}
 	lease := (*journal.Lease)(nil)
 	id := e.runID()
 	if !req.DryRun {
@@ -52,6 +56,10 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Run, error) {
 		}
 	}
 	plan, err := e.approved(ctx, req)
+	if ctx.Err() != nil {
+		release(lease)
+		return Run{}, interrupted
+	}
 	if err != nil {
 		if !req.DryRun {
 			e.audit(ctx, "refused", req.Operator, req.Reason, err)

@@ -94,5 +94,7 @@ func (e *Engine) rollbackGates(r Run) []failoverplan.Gate {
 	e.mu.Lock()
 	sit := e.situation
 	e.mu.Unlock()
-	return failoverplan.RollbackGates(e.topo, sit, r.Plan, e.limits(), users, writers && r.State == RunDone)
+	// A run that stopped part-way has itself fenced the site it goes back to.
+	ended := r.State == RunDone
+	return failoverplan.RollbackGates(e.topo, sit, r.Plan, e.limits(), users && ended, writers && ended)
 }

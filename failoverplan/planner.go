@@ -346,9 +346,6 @@ func pointNames(b *builder, p *Plan, to string) {
 		})
 	}
 	b.next()
-	if len(p.DNS) > 0 {
-		b.add(Step{Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to, Title: "Every authoritative server answers with " + to})
-	}
 }
 
 // feed gives the target the upstream: mirroring into it ends and the cut is marked,
@@ -383,12 +380,16 @@ func feed(b *builder, m move, optional bool) {
 	}
 }
 
-// proveUsers asks as users do, and waits for resolvers to forget the old answer.
+// proveUsers asks every authoritative server, asks as users do, and waits for resolvers to forget the old answer.
 func proveUsers(b *builder, p *Plan, to string) {
 	if len(p.DNS) == 0 {
 		return
 	}
 	b.next()
+	b.add(Step{
+		Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to,
+		Title: "Every authoritative server answers with " + to,
+	})
 	b.add(Step{Phase: PhaseVerify, Action: ActVerifyUsers, Risk: R0, Site: to, Title: "Every name is served by the gateway of " + to})
 	b.add(Step{Phase: PhasePropagate, Action: ActVerifyResolvers, Risk: R0, Site: to, BestEffort: true, Title: "Watched resolvers forget the old answer"})
 }

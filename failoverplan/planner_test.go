@@ -67,7 +67,7 @@ func TestDataDownMovesTheFeeds(t *testing.T) {
 	s := testWorld(topo, "primary", "primary")
 	s.setPlatform("primary", Data, Down)
 	p := mustPlan(t, request(topo, s, Failover))
-	want := "preflight cut-feed stop-ingest demote catch-up promote switch-dns verify-authoritative stop-mirror start-ingest attach-feed verify-users verify-resolvers re-protect"
+	want := "preflight cut-feed stop-ingest demote catch-up promote switch-dns stop-mirror start-ingest attach-feed verify-authoritative verify-users verify-resolvers re-protect"
 	if got := actions(p); got != want {
 		t.Fatalf("steps\n got %s\nwant %s", got, want)
 	}
@@ -200,7 +200,7 @@ func TestFailbackBringsDataHomeBeforeUsers(t *testing.T) {
 	topo := testTopology()
 	s := testWorld(topo, "standby", "standby")
 	p := mustPlan(t, request(topo, s, Failback))
-	want := "preflight re-protect catch-up cut-feed stop-ingest demote catch-up promote switch-dns verify-authoritative stop-mirror start-ingest attach-feed verify-users verify-resolvers re-protect"
+	want := "preflight re-protect catch-up cut-feed stop-ingest demote catch-up promote switch-dns stop-mirror start-ingest attach-feed verify-authoritative verify-users verify-resolvers re-protect"
 	if got := actions(p); got != want {
 		t.Fatalf("steps\n got %s\nwant %s", got, want)
 	}

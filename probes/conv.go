@@ -135,11 +135,12 @@ func (c *conv) result(a answer) Result {
 	if latency == 0 {
 		latency = took
 	}
-	if c.t.SlowAfter > 0 && latency > c.t.SlowAfter && a.status == StatusUp {
+	slow := c.t.SlowAfter > 0 && latency > c.t.SlowAfter && a.status == StatusUp
+	if slow {
 		a = degraded("slow: answered after %s, limit %s (%s)", Human(latency), Human(c.t.SlowAfter), a.detail)
 	}
 	res := Result{
-		At: c.start, Status: a.status, Latency: latency,
+		At: c.start, Status: a.status, Latency: latency, Slow: slow,
 		Detail: clean(c.scrub(a.detail), maxDetail), Facts: c.facts,
 	}
 	res.Facts.Position = clean(res.Facts.Position, maxGTIDText)

@@ -61,6 +61,7 @@ type Detector struct {
 	byWin   bool // down by the window rule: only quiet time ends it
 
 	fails, goods, blanks       int
+	slows                      int // slow answers in a row
 	failSince, goodSince, blSt time.Time
 	window                     []time.Time // newest failures, oldest first
 	lastFail                   time.Time
@@ -97,13 +98,26 @@ func (d *Detector) Feed(r Result) Verdict {
 	case StatusDown:
 		d.failure(at)
 	case StatusUp, StatusDegraded:
-		d.success(at, r.Status)
+		d.success(at, d.pace(r))
 	case StatusUnknown:
 		d.blank(at)
 	default:
 		d.blank(at)
 	}
 	return d.Verdict()
+}
+
+// pace takes a slow answer for a good one until DownAfter of them have come in a row: a
+// busy moment, of ours or theirs, is no state.
+func (d *Detector) pace(r Result) Status {
+	if !r.Slow {
+		d.slows = 0
+		return r.Status
+	}
+	if d.slows++; d.slows < d.th.DownAfter && d.state != StatusDegraded {
+		return StatusUp
+	}
+	return r.Status
 }
 
 func (d *Detector) failure(at time.Time) {
@@ -218,7 +232,7 @@ func (d *Detector) settled() bool {
 	case StatusDown:
 		return d.goods == 0 && d.blanks == 0 && !d.newest.IsZero()
 	case StatusUp, StatusDegraded:
-		return d.fails == 0 && d.blanks == 0 && !d.newest.IsZero()
+		return d.fails == 0 && d.blanks == 0 && !d.newest.IsZero() && (d.slows == 0 || d.state == StatusDegraded)
 	case StatusUnknown:
 		return d.blanks > 0
 	}

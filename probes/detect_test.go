@@ -214,3 +214,28 @@ func FuzzDetector(f *testing.F) {
 		}
 	})
 }
+
+func TestOneSlowAnswerIsNoState(t *testing.T) {
+	d := NewDetector(Thresholds{DownAfter: 3, UpAfter: 2})
+	at := time.Unix(1000, 0)
+	feed := func(slow bool) Verdict {
+		at = at.Add(time.Second)
+		s := StatusUp
+		if slow {
+			s = StatusDegraded
+		}
+		return d.Feed(Result{At: at, Status: s, Slow: slow})
+	}
+	feed(false)
+	if v := feed(true); v.State != StatusUp || v.Settled {
+		t.Errorf("after one slow answer: %+v, want up and not settled", v)
+	}
+	if v := feed(false); v.State != StatusUp || !v.Settled {
+		t.Errorf("after a quick one: %+v, want up and settled", v)
+	}
+	feed(true)
+	feed(true)
+	if v := feed(true); v.State != StatusDegraded || !v.Settled {
+		t.Errorf("after three slow ones: %+v, want degraded and settled", v)
+	}
+}

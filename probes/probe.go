@@ -23,6 +23,8 @@ type Result struct {
 	At      time.Time     `json:"at"`
 	Status  Status        `json:"status"`
 	Latency time.Duration `json:"-"`
+	// Slow: all that is wrong is that the answer took longer than SlowAfter.
+	Slow bool `json:"slow,omitempty"`
 	// Detail is one short line for a person: "replica, 0.2 s behind", "connection refused".
 	Detail string `json:"detail"`
 	Facts  Facts  `json:"facts"`

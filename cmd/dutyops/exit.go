@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 
 	"github.com/dutyops/dutyops/backend"
@@ -48,6 +49,8 @@ func exitCode(err error) int {
 	var usage *usageError
 	var problems config.Problems
 	switch {
+	case errors.Is(err, context.Canceled) && !errors.Is(err, backend.ErrParked):
+		return codeCancelled // interrupted before anything was begun
 	case errors.Is(err, backend.ErrWorldChanged):
 		return codeWorldChanged
 	case errors.Is(err, backend.ErrLease):

@@ -1,0 +1,126 @@
+package story
+
+import (
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What is slow is shown as slow: nobody is sent away for it.
+func TestSlowIsNotDown(t *testing.T) {
+	w := start(t)
+	w.fault("primary", "slow")
+	s := w.status(3)
+	if s.Case != "normal" || s.Advice.Action != "none" {
+		t.Fatalf("case %s, advice %s", s.Case, s.Advice.Action)
+	}
+	for _, site := range s.Sites {
+		if site.Name != "primary" {
+			continue
+		}
+		for _, p := range site.Platforms {
+			for _, c := range p.Components {
+				if c.State != "degraded" {
+					t.Errorf("%s/%s is %s, want degraded", p.Name, c.Name, c.State)
+				}
+			}
+		}
+	}
+}
+
+// Some stations move, then the rest; each way back is open and the stores stay where
+// the users' majority is not the question.
+func TestStationsGoAndComeBack(t *testing.T) {
+	w := start(t)
+	w.must(0, nil, "failover", "--to", "standby", "--stations", "PVG,SHA", "--yes", "--reason", "two stations")
+	if s := w.status(0); s.ServingSite != "primary" || s.Case != "normal" {
+		t.Fatalf("serving %s, case %s", s.ServingSite, s.Case)
+	}
+	var r runDoc
+	w.must(0, &r, "failback", "--yes", "--reason", "two stations back")
+	if r.DNS.RecordsChanged != 4 {
+		t.Errorf("%d record sets changed, want 4", r.DNS.RecordsChanged)
+	}
+	for _, d := range w.status(0).Domains {
+		if d.PointsAt != "primary" {
+			t.Errorf("%s points at %s", d.Name, d.PointsAt)
+		}
+	}
+}
+
+// A roll-back leaves one mirror and one writer, and a run that another came after is
+// not taken up any more.
+func TestRollbackLeavesNoLoop(t *testing.T) {
+	w := start(t)
+	var r runDoc
+	w.must(0, &r, "failover", "--to", "standby", "--yes", "--reason", "planned")
+	w.must(0, nil, "runs", "rollback", r.ID, "--yes", "--reason", "not today")
+	w.everythingArrives("primary")
+	w.everythingArrives("standby")
+	var tr truth
+	w.ask("/truth", &tr)
+	for name, s := range tr.Sites {
+		if s.Duplicated > 20 {
+			t.Errorf("%s has %d messages twice", name, s.Duplicated)
+		}
+	}
+	w.status(0) // every store follows again
+	w.must(0, nil, "failover", "--to", "standby", "--yes", "--reason", "planned again")
+	w.must(4, nil, "runs", "rollback", r.ID, "--yes", "--reason", "the wrong one")
+}
+
+// There and back leaves no message of the time away behind twice.
+func TestNothingIsReadAgainAtHome(t *testing.T) {
+	w := start(t)
+	w.everythingArrives("standby")
+	w.fault("primary/data", "down")
+	w.must(0, nil, "failover", "--yes", "--reason", "data down")
+	w.everythingArrives("standby")
+	w.heal()
+	w.home()
+	w.everythingArrives("primary")
+	var tr truth
+	w.ask("/truth", &tr)
+	if d := tr.Sites["primary"].Duplicated; d > 20 {
+		t.Errorf("the primary has %d of %d messages twice", d, tr.Sent)
+	}
+}
+
+// The cut-down site takes over when nothing else can, and gives everything back.
+func TestEmergencySiteThereAndBack(t *testing.T) {
+	w := start(t, "--emergency")
+	w.fault("primary", "down")
+	w.fault("standby", "down")
+	w.must(0, nil, "failover", "--yes", "--reason", "both machine rooms")
+	w.usersServedBy("emergency")
+	w.heal()
+	w.home()
+	w.usersServedBy("primary")
+}
+
+// Interrupted while it still looks: nothing was begun, and the exit code says so.
+func TestInterruptBeforeAnythingBegan(t *testing.T) {
+	w := start(t)
+	w.fault("dns/cloudflare", "hang") // planning takes its time
+	cmd := w.command("failover", "--to", "standby", "--yes", "--reason", "interrupted")
+	var errs lockedBuffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.until("it holds the lease", 10*time.Second, func() (bool, string) {
+		var s struct{ Run *struct{ Holder string } }
+		w.must(-1, &s, "status")
+		return s.Run != nil, errs.String()
+	})
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 6 {
+		t.Fatalf("exit %d, want 6\n%s", code, errs.String())
+	}
+	var l struct{ Runs []runDoc }
+	w.must(0, &l, "runs", "list")
+	if len(l.Runs) != 0 {
+		t.Fatalf("runs: %+v", l.Runs)
+	}
+}
