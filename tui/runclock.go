@@ -59,8 +59,12 @@ func (s *runScreen) clock(a *app, w int) []string {
 		}
 		return nil
 	}
+	from := t.T("from the first bad probe to users served")
+	if s.run.RTO.DetectMS == 0 && !s.live() {
+		from = t.T("from the start to users served")
+	}
 	parts, total, top := s.times(a)
-	out := []string{a.section(t.T("Recovery clock"), w), " " + th.Strong.Render(kit.Millis(total)) + th.Dim.Render("  "+t.T("from the first bad probe to users served"))}
+	out := []string{a.section(t.T("Recovery clock"), w), " " + th.Strong.Render(kit.Millis(total)) + th.Dim.Render("  "+from)}
 	out = append(out, a.usersLine(w)...)
 	barW := min(max(w-32, 6), 30)
 	for _, p := range parts {

@@ -6,7 +6,7 @@ var story = []scene{
 
 	// break primary/business, the third target of the list
 	{keys: []string{"x"}, wait: "How it can break"},
-	{keys: []string{"j", "j", "Enter"}, wait: "How does primary/business break?", save: "02-break"},
+	{keys: []string{"j", "j", "Enter"}, wait: "How does primary/business break?"},
 	{keys: []string{"Enter"}, wait: "h heals it"},
 	{keys: []string{"Escape"}, wait: "Fail over to standby.", save: "03-fault"},
 
@@ -32,7 +32,7 @@ var story = []scene{
 	{wait: "✔ done", save: "11-home"},
 
 	{keys: []string{"Escape", "a"}, wait: "failback", save: "12-journal"},
-	{keys: []string{"Escape"}, wait: "All well", save: "13-calm-again"},
+	{keys: []string{"Escape"}, wait: "All well"},
 }
 
 // The same console in the smallest usual terminal.

@@ -34,9 +34,10 @@ func zhWords() map[string]string {
 
 func zhDashboard() map[string]string {
 	return map[string]string{
-		"%s: %d parts %s: %s":    "%s: %d 个部件%s: %s",
-		"+%d more: %s shows all": "另有 %d 行, 按 %s 看全部",
-		"PRODUCTION":             "生产环境", "SANDBOX": "沙箱环境",
+		"%s: %d parts %s: %s":            "%s: %d 个部件%s: %s",
+		"+%d more: %s shows all":         "另有 %d 行, 按 %s 看全部",
+		"from the start to users served": "从开始到用户恢复",
+		"PRODUCTION":                     "生产环境", "SANDBOX": "沙箱环境",
 		"serving|serving": "在用", "serving %s": "在用 %s", "data at": "数据在", "case": "情形", "nobody": "无",
 		"data of %s": "数据停在 %s", "%s %s in progress": "%s %s 进行中", "lease: %s": "执行权: %s", "watch": "查看", "journal": "日志",
 		"%s to %s is %s: resume or roll back %s": "%s, 目标 %s, %s: 请继续或回滚 %s",
