@@ -37,7 +37,7 @@ type Options struct {
 	Emergency bool
 	// Seed decides the content of the feeds' messages.
 	Seed uint64
-	// Rate of all feeds together, in messages per second; 0 = 20, negative = none.
+	// Rate of all feeds together, in messages per second; 0 = 10, negative = none.
 	Rate float64
 	// UserRate of all users together, in requests per second; 0 = 5, negative = none.
 	UserRate float64
@@ -86,7 +86,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		return nil, fmt.Errorf("sandbox: TTL %s: whole seconds are needed, from 1s", o.TTL)
 	}
 	if o.Rate == 0 {
-		o.Rate = 20
+		o.Rate = 10
 	}
 	if o.UserRate == 0 {
 		o.UserRate = 5

@@ -139,7 +139,7 @@ func (st *site) startSearch(c componentSpec) error {
 	}
 	srv, err := searchd.Start(searchd.Options{
 		Name: st.name + "-" + c.name, ClusterName: st.name + "-" + c.platform,
-		User: a.user, Password: a.password, RemoteAllow: []string{"127.0.0.1:*"},
+		User: a.user, Password: a.password, RemoteAllow: []string{"127.0.0.1:*"}, KeepDocs: keptDocuments,
 	})
 	if err != nil {
 		return err

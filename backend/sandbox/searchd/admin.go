@@ -87,7 +87,7 @@ func (s *Server) createIndex(r *http.Request, name string) (int, any, error) {
 	if err := checkName(name); err != nil {
 		return 0, nil, err
 	}
-	ix := newIndex(name, s.o.Replicas)
+	ix := newIndex(name, s.o)
 	if err := ix.set(b.Settings); err != nil {
 		return 0, nil, err
 	}

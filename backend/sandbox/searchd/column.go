@@ -168,7 +168,11 @@ func (c *column) remove(d *doc) {
 		return
 	}
 	delete(c.vals, d)
-	if at, found := slices.BinarySearchFunc(c.entries, entry{k, d}, entry.compare); found {
+	switch at, found := slices.BinarySearchFunc(c.entries, entry{k, d}, entry.compare); {
+	case found && at == 0: // the oldest, as a rule: nothing needs to move
+		c.entries[0] = entry{}
+		c.entries = c.entries[1:]
+	case found:
 		c.entries = slices.Delete(c.entries, at, at+1)
 	}
 }

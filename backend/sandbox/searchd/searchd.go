@@ -35,6 +35,9 @@ type Options struct {
 	// Replicas is the number_of_replicas of an index made without saying. A single
 	// node with replicas to place is yellow for ever; 0 keeps it green.
 	Replicas int
+	// KeepDocs is how many documents an index keeps: as by a lifecycle policy the one
+	// that was written longest ago goes. 0 keeps all.
+	KeepDocs int
 }
 
 // Server is a running node. All methods are safe for concurrent use.

@@ -29,17 +29,18 @@ type index struct {
 	maxSeq   int64
 	writes   int64
 	bytes    int64
+	keep     int               // documents; 0 is all
 	settings map[string]string // flat, with the prefix "index."
 	mappings map[string]any
 	columns  map[string]*column
 }
 
-func newIndex(name string, replicas int) *index {
+func newIndex(name string, o Options) *index {
 	ix := &index{
-		name: name, uuid: uuid(), created: time.Now(),
+		name: name, uuid: uuid(), created: time.Now(), keep: o.KeepDocs,
 		docs: map[string]*doc{}, graves: map[string]int64{}, maxSeq: -1,
 		settings: map[string]string{
-			"index.number_of_shards": "1", "index.number_of_replicas": strconv.Itoa(replicas),
+			"index.number_of_shards": "1", "index.number_of_replicas": strconv.Itoa(o.Replicas),
 		},
 		mappings: map[string]any{}, columns: map[string]*column{},
 	}
@@ -145,6 +146,11 @@ func (ix *index) put(id string, source json.RawMessage, o write) (d *doc, create
 	ix.writes++
 	ix.bytes += int64(len(source))
 	ix.fill(d)
+	if ix.keep > 0 && len(ix.docs) > ix.keep {
+		oldest := ix.seqs().entries[0].d
+		ix.drop(oldest)
+		delete(ix.docs, oldest.id)
+	}
 	return d, old == nil, nil
 }
 
@@ -213,7 +219,7 @@ func (s *Server) ensure(name string) (*index, *apiError) {
 	if err := checkName(name); err != nil {
 		return nil, err
 	}
-	ix := newIndex(name, s.o.Replicas)
+	ix := newIndex(name, s.o)
 	s.indices[name] = ix
 	return ix, nil
 }
