@@ -11,8 +11,12 @@ import (
 	"github.com/dutyops/dutyops/backend/monitor"
 	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/dnsproviders"
+	"github.com/dutyops/dutyops/dnsproviders/alidns"
 	"github.com/dutyops/dutyops/dnsproviders/cloudflare"
+	"github.com/dutyops/dutyops/dnsproviders/dnspod"
+	"github.com/dutyops/dutyops/dnsproviders/powerdns"
 	"github.com/dutyops/dutyops/dnsproviders/rfc2136"
+	"github.com/dutyops/dutyops/dnsproviders/route53"
 	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/probes"
 )
@@ -134,6 +138,36 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 				e.event("dns", "warn", zone, "update %s: try %d: %v", zone, try, cause)
 			},
 		})
+	case config.KindPowerDNS:
+		return powerdns.New(powerdns.Options{
+			BaseURL: p.BaseURL, ServerID: p.ServerID, APIKey: p.APIKey.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			OnRetry: func(n powerdns.RetryNotice) {
+				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+			},
+		})
+	case config.KindRoute53:
+		return route53.New(route53.Options{
+			BaseURL: p.BaseURL, Region: p.Region, HostedZoneID: p.HostedZoneID,
+			AccessKeyID: func() (string, error) { return p.AccessKeyID, nil }, SecretAccessKey: p.SecretAccessKey.Resolve,
+			Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			OnRetry: func(n route53.RetryNotice) {
+				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+			},
+		})
+	case config.KindDNSPod:
+		return dnspod.New(dnspod.Options{
+			BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			OnRetry: func(n dnspod.RetryNotice) {
+				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+			},
+		})
+	case config.KindAliDNS:
+		return alidns.New(alidns.Options{
+			BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Rate: float64(p.Rate), Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			OnRetry: func(n alidns.RetryNotice) {
+				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+			},
+		})
 	}
-	return nil, fmt.Errorf("unknown kind %q; expected cloudflare or rfc2136", p.Kind)
+	return nil, fmt.Errorf("unknown kind %q", p.Kind)
 }

@@ -52,6 +52,15 @@ func (k *checker) providers() {
 		if p.KeyName != "" && !nameOK(p.KeyName) {
 			k.add(path+".key_name", fmt.Sprintf("%s.key_name: %q is no key name", path, shorten(p.KeyName)), "the TSIG key's name, a domain name", "write it as in the server's configuration")
 		}
+		if p.Rate < 0 || p.Rate > 1000 {
+			k.add(path+".rate", fmt.Sprintf("%s.rate is %d", path, p.Rate), "1 to 1000 writes per second", "leave it out for the default")
+		}
+		if strings.ContainsFunc(p.AccessKeyID, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '/' }) {
+			k.add(path+".access_key_id", path+".access_key_id holds characters that no key id has", "the id alone, such as AKID... or LTAI...", "write it as the vendor's console shows it")
+		}
+		if p.HostedZoneID != "" && !labelForm.MatchString(strings.ToLower(strings.TrimPrefix(p.HostedZoneID, "/hostedzone/"))) {
+			k.add(path+".hosted_zone_id", path+".hosted_zone_id is no hosted zone's id", "letters and digits, such as Z0123456789ABCDEFGHIJ", "copy it from the hosted zone's page")
+		}
 		if p.Kind == KindRFC2136 {
 			k.choice(path+".key_algorithm", p.KeyAlgorithm, keyAlgorithms, "write it as in the server's configuration")
 		}
@@ -75,6 +84,12 @@ func (k *checker) zones() {
 		k.add("dns.zones", "no zone is configured", "at least one, with its provider", "add a list \"zones:\" below \"dns:\"")
 	}
 	providers := names(k.c.DNS.Providers, func(p Provider) string { return p.Name })
+	bound := map[string]string{} // the one zone of a provider with a hosted_zone_id
+	for _, p := range k.c.DNS.Providers {
+		if p.HostedZoneID != "" {
+			bound[p.Name] = ""
+		}
+	}
 	seen := map[string]string{}
 	for i, z := range k.c.DNS.Zones {
 		path := item("dns.zones", i)
@@ -90,6 +105,11 @@ func (k *checker) zones() {
 			k.add(path+".provider", path+".provider is missing", "the name of a provider", "add \"provider: ...\"")
 		case !k.broken("dns.providers"):
 			k.reference(path+".provider", "provider", z.Provider, providers)
+		}
+		if was, one := bound[z.Provider]; one && was != "" {
+			k.add(path+".provider", fmt.Sprintf("%s.provider: %s has a hosted_zone_id and already holds zone %s", path, z.Provider, was), "one zone for a provider with a hosted_zone_id", "add a provider for this zone")
+		} else if one {
+			bound[z.Provider] = z.Name
 		}
 		if len(z.Authoritative) == 0 {
 			k.add(path+".authoritative", path+" names no authoritative servers", "at least one host:port: they tell whether a switch has arrived", "add \"authoritative: [ADDRESS:53]\"")

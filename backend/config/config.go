@@ -202,9 +202,9 @@ type DNS struct {
 // Provider is one DNS provider account.
 type Provider struct {
 	Name string `yaml:"name"`
-	Kind string `yaml:"kind"` // cloudflare or rfc2136
+	Kind string `yaml:"kind"` // who holds the zone
 
-	BaseURL string   `yaml:"base_url"` // cloudflare: other than the public API
+	BaseURL string   `yaml:"base_url"` // other than the public API; powerdns: where its web server listens
 	Token   Secret   `yaml:"token"`    // cloudflare: API token with Zone:Read and DNS:Edit
 	Timeout Duration `yaml:"timeout"`  // one request; default 5s
 	Budget  Duration `yaml:"budget"`   // all tries of one operation; default 10s
@@ -213,6 +213,17 @@ type Provider struct {
 	KeyName      string `yaml:"key_name"`      // rfc2136: name of the TSIG key
 	KeyAlgorithm string `yaml:"key_algorithm"` // rfc2136: default hmac-sha256
 	KeySecret    Secret `yaml:"key_secret"`    // rfc2136: the TSIG key in base64
+
+	AccessKeyID     string `yaml:"access_key_id"`     // dnspod: SecretId; alidns: AccessKey ID; route53: access key id
+	AccessKeySecret Secret `yaml:"access_key_secret"` // dnspod: SecretKey; alidns: AccessKey secret
+	Rate            int    `yaml:"rate"`              // alidns: writes per second; default 50, the account's limit is 60
+
+	APIKey   Secret `yaml:"api_key"`   // powerdns: api-key of pdns.conf
+	ServerID string `yaml:"server_id"` // powerdns: default localhost
+
+	SecretAccessKey Secret `yaml:"secret_access_key"` // route53: the secret of access_key_id
+	Region          string `yaml:"region"`            // route53: to sign for; default us-east-1
+	HostedZoneID    string `yaml:"hosted_zone_id"`    // route53: when the account has several zones of the name
 }
 
 // Zone ties a zone to its provider and servers.

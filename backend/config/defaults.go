@@ -61,7 +61,12 @@ func (c *Config) applyDefaults() {
 		p := &c.DNS.Providers[i]
 		orDuration(&p.Timeout, 5*time.Second)
 		orDuration(&p.Budget, 10*time.Second)
-		if p.Kind == KindRFC2136 {
+		switch p.Kind {
+		case KindPowerDNS:
+			orString(&p.ServerID, "localhost")
+		case KindRoute53:
+			orString(&p.Region, "us-east-1")
+		case KindRFC2136:
 			orString(&p.KeyAlgorithm, keyAlgorithms[0])
 			p.KeyAlgorithm = dnsName(p.KeyAlgorithm)
 			p.KeyName = dnsName(p.KeyName)

@@ -62,6 +62,10 @@ var componentKinds = map[failoverplan.ComponentKind]kindSpec{
 const (
 	KindCloudflare = "cloudflare"
 	KindRFC2136    = "rfc2136"
+	KindDNSPod     = "dnspod"
+	KindAliDNS     = "alidns"
+	KindPowerDNS   = "powerdns"
+	KindRoute53    = "route53"
 )
 
 var providerCommon = []string{"name", "kind", "timeout", "budget"}
@@ -70,6 +74,10 @@ var providerCommon = []string{"name", "kind", "timeout", "budget"}
 var providerKinds = map[string]kindSpec{
 	KindCloudflare: {required: []string{"token"}, optional: []string{"base_url"}},
 	KindRFC2136:    {required: []string{"server", "key_name", "key_secret"}, optional: []string{"key_algorithm"}},
+	KindDNSPod:     {required: []string{"access_key_id", "access_key_secret"}, optional: []string{"base_url"}},
+	KindAliDNS:     {required: []string{"access_key_id", "access_key_secret"}, optional: []string{"base_url", "rate"}},
+	KindPowerDNS:   {required: []string{"base_url", "api_key"}, optional: []string{"server_id"}},
+	KindRoute53:    {required: []string{"access_key_id", "secret_access_key"}, optional: []string{"region", "base_url", "hosted_zone_id"}},
 }
 
 var (

@@ -84,8 +84,15 @@ func TestBusyDomain(t *testing.T) {
 
 func TestCardAndOptions(t *testing.T) {
 	sec := func() (string, error) { return "x", nil }
-	for _, o := range []Options{{}, {KeyID: "a"}, {KeyID: "a b", Secret: sec}, {Secret: sec}, {KeyID: "a", Secret: sec, BaseURL: "ftp://x"},
-		{KeyID: "a", Secret: sec, BaseURL: "http://u:p@x"}, {KeyID: "a", Secret: sec, BaseURL: "https://x/path"}} {
+	for _, o := range []Options{
+		{},
+		{KeyID: "a"},
+		{KeyID: "a b", Secret: sec},
+		{Secret: sec},
+		{KeyID: "a", Secret: sec, BaseURL: "ftp://x"},
+		{KeyID: "a", Secret: sec, BaseURL: "http://u:p@x"},
+		{KeyID: "a", Secret: sec, BaseURL: "https://x/path"},
+	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%+v was accepted", o.BaseURL)
 		}

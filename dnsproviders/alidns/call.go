@@ -131,8 +131,10 @@ func (a api) List(ctx context.Context, o *byrecord.Op) ([]byrecord.Record, *dnsp
 		var recs []byrecord.Record
 		var got, total int
 		err := o.Read(ctx, func() *byrecord.Failure {
-			return a.call(ctx, o, "DescribeDomainRecords", map[string]string{"DomainName": o.Zone, "Lang": "en",
-				"PageNumber": strconv.Itoa(page), "PageSize": strconv.Itoa(pageSize), "Direction": "ASC"},
+			return a.call(ctx, o, "DescribeDomainRecords", map[string]string{
+				"DomainName": o.Zone, "Lang": "en",
+				"PageNumber": strconv.Itoa(page), "PageSize": strconv.Itoa(pageSize), "Direction": "ASC",
+			},
 				func(raw []byte) (id string, err error) {
 					recs, got, total, id, err = decodeList(raw, o.Zone)
 					return id, err

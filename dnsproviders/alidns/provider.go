@@ -73,18 +73,22 @@ func New(o Options) (*Provider, error) {
 		o.Rate = DefaultRate
 	}
 	p := &Provider{opt: o, base: base}
-	p.e = &byrecord.Engine{API: api{p}, Standard: defaultLine, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
-		Rate: o.Rate, Parallel: o.Parallel, OnRetry: o.OnRetry, HTTP: o.HTTPClient}
+	p.e = &byrecord.Engine{
+		API: api{p}, Standard: defaultLine, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
+		Rate: o.Rate, Parallel: o.Parallel, OnRetry: o.OnRetry, HTTP: o.HTTPClient,
+	}
 	p.e.Defaults()
 	return p, nil
 }
 
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
-	c := dnsproviders.Capabilities{Kind: "alidns", MaxBatch: 1,
+	c := dnsproviders.Capabilities{
+		Kind: "alidns", MaxBatch: 1,
 		Note: fmt.Sprintf("Not atomic: one request per record, at most %g a second (1,000 records take %.0f s); a name that breaks off half-way is put back. ",
 			p.opt.Rate, 1000/p.opt.Rate) +
-			"The API cannot compare: records are re-read right before and after. Sets on several lines are refused."}
+			"The API cannot compare: records are re-read right before and after. Sets on several lines are refused.",
+	}
 	if strings.HasPrefix(p.base.String(), DefaultBaseURL) {
 		c.MinTTL = 600 // free edition; paid editions go down to 1.
 	}

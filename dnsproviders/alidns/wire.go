@@ -62,8 +62,10 @@ func decodeList(raw []byte, zone string) (recs []byrecord.Record, got, total int
 			l.Line = defaultLine
 		}
 		if !strings.EqualFold(l.Status, "disable") { // not answered to anybody
-			recs = append(recs, byrecord.Record{ID: l.ID, Name: name, Type: l.Type, Value: l.Value, TTL: l.TTL,
-				Line: l.Line, Locked: l.Locked}.Canonical())
+			recs = append(recs, byrecord.Record{
+				ID: l.ID, Name: name, Type: l.Type, Value: l.Value, TTL: l.TTL,
+				Line: l.Line, Locked: l.Locked,
+			}.Canonical())
 		}
 	}
 	return recs, len(a.Domain.Records), *a.Total, a.Request, nil

@@ -193,8 +193,10 @@ func request(zone string, s byrecord.Step) (action string, params map[string]any
 	if s.Verb == byrecord.Delete {
 		return "DeleteRecord", map[string]any{"Domain": zone, "RecordId": number(s.From.ID)}
 	}
-	params = map[string]any{"Domain": zone, "SubDomain": host(s.To.Name, zone), "RecordType": s.To.Type,
-		"RecordLine": s.To.Line, "Value": s.To.Value, "Status": "ENABLE"}
+	params = map[string]any{
+		"Domain": zone, "SubDomain": host(s.To.Name, zone), "RecordType": s.To.Type,
+		"RecordLine": s.To.Line, "Value": s.To.Value, "Status": "ENABLE",
+	}
 	if s.To.TTL > 0 {
 		params["TTL"] = s.To.TTL
 	}

@@ -66,17 +66,21 @@ func New(o Options) (*Provider, error) {
 		o.JobWait = 30 * time.Second
 	}
 	p := &Provider{opt: o, base: base}
-	p.e = &byrecord.Engine{API: api{p}, Standard: defaultLine, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
-		Rate: 100, Parallel: 4, OnRetry: o.OnRetry, HTTP: o.HTTPClient}
+	p.e = &byrecord.Engine{
+		API: api{p}, Standard: defaultLine, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
+		Rate: 100, Parallel: 4, OnRetry: o.OnRetry, HTTP: o.HTTPClient,
+	}
 	p.e.Defaults()
 	return p, nil
 }
 
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
-	c := dnsproviders.Capabilities{Kind: "dnspod", MaxBatch: batchSize,
+	c := dnsproviders.Capabilities{
+		Kind: "dnspod", MaxBatch: batchSize,
 		Note: "Not atomic and asynchronous: a job sets one address on up to 5,000 records, one after another; names switch within seconds of each other, " +
-			"a name that breaks off half-way is put back. The API cannot compare: records are re-read right before and after. Sets on several lines are refused."}
+			"a name that breaks off half-way is put back. The API cannot compare: records are re-read right before and after. Sets on several lines are refused.",
+	}
 	if strings.HasPrefix(p.base.String(), DefaultBaseURL) {
 		c.MinTTL = 600 // free plan; paid plans go down to 1.
 	}

@@ -100,8 +100,10 @@ func (l listed) record(zone string) (byrecord.Record, error) {
 			k.split, value = true, strconv.Itoa(l.MX)+" "+value
 		}
 	}
-	return byrecord.Record{ID: strconv.FormatInt(l.ID, 10), Name: name, Type: l.Type, Value: value, TTL: l.TTL,
-		Line: line, Keep: k}.Canonical(), nil
+	return byrecord.Record{
+		ID: strconv.FormatInt(l.ID, 10), Name: name, Type: l.Type, Value: value, TTL: l.TTL,
+		Line: line, Keep: k,
+	}.Canonical(), nil
 }
 
 func digits(s string) bool {

@@ -185,8 +185,10 @@ func (o *Op) Send(ctx context.Context, build func(context.Context) (req *http.Re
 	case detail == "":
 		detail = err.Error()
 	}
-	return a, &Failure{Unsent: !got.Load() && !wrote.Load(), Retry: ctx.Err() == nil,
-		Err: o.Fail(dnsproviders.ErrUnavailable, detail, "check the path to the API (proxy, firewall, base_url) and its status page", err, hide)}
+	return a, &Failure{
+		Unsent: !got.Load() && !wrote.Load(), Retry: ctx.Err() == nil,
+		Err: o.Fail(dnsproviders.ErrUnavailable, detail, "check the path to the API (proxy, firewall, base_url) and its status page", err, hide),
+	}
 }
 
 // Garbled is the failure of an answer that does not say what it should.
