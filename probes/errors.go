@@ -216,8 +216,11 @@ func (c *conv) failed(ctx context.Context, at string, err error) answer {
 	// was said before it (refused, wrong password) stands.
 	switch class {
 	case ClassClosed, ClassOther, ClassOwn, ClassReset:
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		switch {
+		case errors.Is(ctx.Err(), context.DeadlineExceeded):
 			class = ClassTimeout
+		case ctx.Err() != nil: // we gave up: the target is not to blame
+			class, err = ClassOwn, errors.Join(ctx.Err(), err)
 		}
 	case ClassRefused, ClassTimeout, ClassNoRoute, ClassName, ClassTLS, ClassTrust, ClassAuth, ClassGarbage:
 	}
