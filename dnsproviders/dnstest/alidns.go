@@ -31,8 +31,10 @@ func NewAliDNS(keyID, secret string, zones ...*Zone) *AliDNS {
 }
 
 func aliFail(status int, code, msg string) answer {
-	return answer{status, map[string]any{"Code": code, "Message": msg, "RequestId": "0F32959D-417B-4D66-8463-68606605E3E2",
-		"HostId": "alidns.aliyuncs.com"}}
+	return answer{status, map[string]any{
+		"Code": code, "Message": msg, "RequestId": "0F32959D-417B-4D66-8463-68606605E3E2",
+		"HostId": "alidns.aliyuncs.com",
+	}}
 }
 
 // ServeHTTP answers one request.
@@ -111,8 +113,10 @@ func (a *AliDNS) list(z *Zone, page, per int) answer {
 	to := min(from+per, len(all))
 	out := []map[string]any{}
 	for _, r := range all[from:to] {
-		m := map[string]any{"DomainName": z.Name, "RecordId": r.ID, "RR": label(r.Name, z.Name), "Type": r.Type, "Value": r.Content,
-			"TTL": r.TTL, "Line": "default", "Status": "ENABLE", "Locked": r.Locked}
+		m := map[string]any{
+			"DomainName": z.Name, "RecordId": r.ID, "RR": label(r.Name, z.Name), "Type": r.Type, "Value": r.Content,
+			"TTL": r.TTL, "Line": "default", "Status": "ENABLE", "Locked": r.Locked,
+		}
 		if r.Line != "" {
 			m["Line"] = r.Line
 		}
@@ -121,8 +125,10 @@ func (a *AliDNS) list(z *Zone, page, per int) answer {
 		}
 		out = append(out, m)
 	}
-	return answer{200, map[string]any{"TotalCount": len(all), "PageNumber": page, "PageSize": per,
-		"RequestId": "536E9CAD-DB30-4647-AC87-AA5CC38C5382", "DomainRecords": map[string]any{"Record": out}}}
+	return answer{200, map[string]any{
+		"TotalCount": len(all), "PageNumber": page, "PageSize": per,
+		"RequestId": "536E9CAD-DB30-4647-AC87-AA5CC38C5382", "DomainRecords": map[string]any{"Record": out},
+	}}
 }
 
 func (a *AliDNS) change(action string, q map[string][]string) answer {

@@ -148,8 +148,10 @@ func (d *DNSPod) list(z *Zone, q podRequest) answer {
 	to := min(from+min(q.Limit, limit), len(all))
 	out := []map[string]any{}
 	for _, r := range all[from:to] {
-		m := map[string]any{"RecordId": podNumber(r.ID), "Name": label(r.Name, z.Name), "Type": r.Type, "Value": r.Content, "TTL": r.TTL,
-			"Line": "默认", "LineId": "0", "MX": 0, "Remark": r.Comment, "Status": "ENABLE", "Weight": nil}
+		m := map[string]any{
+			"RecordId": podNumber(r.ID), "Name": label(r.Name, z.Name), "Type": r.Type, "Value": r.Content, "TTL": r.TTL,
+			"Line": "默认", "LineId": "0", "MX": 0, "Remark": r.Comment, "Status": "ENABLE", "Weight": nil,
+		}
 		if r.Line != "" {
 			m["Line"], m["LineId"] = r.Line, "10="+strconv.Itoa(len(r.Line))
 		}
@@ -167,8 +169,10 @@ func (d *DNSPod) list(z *Zone, q podRequest) answer {
 		}
 		out = append(out, m)
 	}
-	return podAnswer(map[string]any{"RecordList": out,
-		"RecordCountInfo": map[string]any{"ListCount": len(out), "SubdomainCount": len(all), "TotalCount": len(all)}})
+	return podAnswer(map[string]any{
+		"RecordList":      out,
+		"RecordCountInfo": map[string]any{"ListCount": len(out), "SubdomainCount": len(all), "TotalCount": len(all)},
+	})
 }
 
 func (d *DNSPod) change(z *Zone, action string, q podRequest) answer {
@@ -312,6 +316,8 @@ func (d *DNSPod) task(n int) answer {
 	if j.ended {
 		failed = len(j.ids) - good
 	}
-	return podAnswer(map[string]any{"TotalCount": len(j.ids), "SuccessCount": good, "FailCount": failed, "JobType": "record_modify",
-		"DetailList": []any{map[string]any{"Status": status, "RecordList": recs}}})
+	return podAnswer(map[string]any{
+		"TotalCount": len(j.ids), "SuccessCount": good, "FailCount": failed, "JobType": "record_modify",
+		"DetailList": []any{map[string]any{"Status": status, "RecordList": recs}},
+	})
 }
