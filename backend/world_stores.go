@@ -82,7 +82,7 @@ func (e *Engine) promote(ctx context.Context, _ *runbook.Scene, s failoverplan.S
 }
 
 // unpromote fences the store again and lets its peer take the last of what was written
-// here meanwhile, as far as the peer follows. The peer is made the writable one, and
+// here meanwhile, as far as the peer can follow. The peer is made the writable one, and
 // this one its follower, when its own fence is undone.
 func (e *Engine) unpromote(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	r, err := e.withStore(s, func(st replication.Store) (runbook.Result, error) {
@@ -98,9 +98,14 @@ func (e *Engine) unpromote(ctx context.Context, _ *runbook.Scene, s failoverplan
 	last := s
 	last.Site, last.Peer = s.Peer, s.Site
 	follows, err := e.protected(ctx, nil, last)
-	if err != nil || !follows.Done {
-		r.Evidence = append(r.Evidence, fmt.Sprintf("%s does not follow %s: there is no last word to take", s.Peer, s.Site))
-		return r, nil //nolint:nilerr // a peer that cannot be asked has no last word either; the fence stands
+	if err == nil && !follows.Done { // stopped before it was turned round; both are fenced now
+		var f runbook.Result
+		f, err = e.reprotect(ctx, nil, last)
+		r.Evidence = append(r.Evidence, f.Evidence...)
+	}
+	if err != nil {
+		r.Evidence = append(r.Evidence, fmt.Sprintf("%s cannot take the last word of %s: %v", s.Peer, s.Site, err))
+		return r, nil //nolint:nilerr // a peer that cannot be asked or has gone its own way is told of; the fence stands
 	}
 	c, err := e.catchUp(ctx, nil, last)
 	r.Evidence = append(r.Evidence, c.Evidence...)

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -123,4 +124,32 @@ func TestInterruptBeforeAnythingBegan(t *testing.T) {
 	if len(l.Runs) != 0 {
 		t.Fatalf("runs: %+v", l.Runs)
 	}
+}
+
+// A run that stopped between the new writer's first words and the old one's following
+// is taken back without leaving the pair apart.
+func TestRollbackOfAParkedRunLeavesNoDivergence(t *testing.T) {
+	w := start(t)
+	cmd := w.command("failover", "--to", "standby", "--yes", "--reason", "stopped half-way")
+	var errs lockedBuffer
+	cmd.Stderr = &errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the standby is promoted", 20*time.Second, func() (bool, string) {
+		return strings.Contains(errs.String(), "Promote standby"), errs.String()
+	})
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	_ = cmd.Wait()
+	var l struct{ Runs []runDoc }
+	w.must(0, &l, "runs", "list")
+	w.until("rolled back", 20*time.Second, func() (bool, string) { // a run that was done waits for its replicas
+		code, _, errs := w.run("runs", "rollback", l.Runs[0].ID, "--yes", "--reason", "not today")
+		return code == 0, errs
+	})
+	w.usersServedBy("primary")
+	w.until("every store follows again", 20*time.Second, func() (bool, string) {
+		code, out, _ := w.run("status")
+		return code == 0, string(out)
+	})
 }
