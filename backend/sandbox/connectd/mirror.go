@@ -83,7 +83,7 @@ func (c *connector) attempt(ctx context.Context, t *task, topics []string) error
 	}
 	target, err := kgo.NewClient(append(common(c.o.TargetBrokers, watch{t, &t.target, false}),
 		kgo.DialTimeout(2*time.Second), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.ProducerLinger(0),
-		kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.UnknownTopicRetries(-1),
+		kgo.ProducerBatchCompression(kgo.GzipCompression()), kgo.UnknownTopicRetries(-1),
 	)...)
 	if err != nil {
 		return fmt.Errorf("target: %w", err)

@@ -32,7 +32,7 @@ func newProducer(brokers []string, topic string) (*producer, error) {
 func (p *producer) open() (err error) {
 	p.cl, err = kgo.NewClient(
 		kgo.SeedBrokers(p.brokers...), kgo.ClientID("ingest"), kgo.DisableClientMetrics(), kgo.DefaultProduceTopic(p.topic),
-		kgo.DisableIdempotentWrite(), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()),
+		kgo.DisableIdempotentWrite(), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.GzipCompression()),
 		kgo.DialTimeout(time.Second), kgo.RequestTimeoutOverhead(time.Second), kgo.ProduceRequestTimeout(time.Second),
 		// no RecordDeliveryTimeout: it counts from the record's own time stamp, which may be old
 		kgo.RetryTimeout(writeTimeout), kgo.MetadataMinAge(250*time.Millisecond),

@@ -18,6 +18,9 @@ type binlog struct {
 	first  uint64
 	bytes  int
 	most   int // bytes that are kept
+	// server is the own id; foreign are the bytes of what came from others.
+	server  uint32
+	foreign int
 	// base is the position before events[0], last the one after the newest event.
 	base, last position
 	// used is the highest sequence number ever given or seen per domain. It does
@@ -47,12 +50,12 @@ type waiter struct {
 	done  chan error // gets one value
 }
 
-func newBinlog(most int) *binlog {
+func newBinlog(server uint32, most int) *binlog {
 	if most <= 0 {
 		most = defaultLogBytes
 	}
 	return &binlog{
-		most: most, holds: map[uint32]*hold{},
+		server: server, most: most, holds: map[uint32]*hold{},
 		base: position{}, last: position{}, used: map[uint32]uint64{}, undone: map[gtid]bool{},
 		followers: map[uint32]*follower{},
 	}
@@ -71,6 +74,9 @@ func (b *binlog) append(e event, wait bool) (event, *waiter, error) {
 	b.used[e.id.domain] = max(b.used[e.id.domain], e.id.seq)
 	b.events = append(b.events, e)
 	b.bytes += e.size()
+	if e.id.server != b.server {
+		b.foreign += e.size()
+	}
 	b.last[e.id.domain] = e.id
 	var w *waiter
 	if wait && b.mustWaitLocked() {
@@ -226,6 +232,9 @@ func (b *binlog) cutLocked(n int) []event {
 	}
 	for _, e := range gone {
 		b.bytes -= e.size()
+		if e.id.server != b.server {
+			b.foreign -= e.size()
+		}
 	}
 	return gone
 }

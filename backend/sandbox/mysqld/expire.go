@@ -5,8 +5,11 @@ import "time"
 // The log is bounded: what is older is purged, and a replica that needs it gets error
 // 1236. As long as a known replica needs more, up to maxHeldBytes are kept.
 const (
-	defaultLogBytes = 8 << 20
+	defaultLogBytes = 6 << 20
 	maxLogEvents    = 100_000
+	// foreignPart is the part of it for what came from a source: who needs that, the
+	// source has it too.
+	foreignPart = 4
 	// heldTimes is how many times the usual size is kept for replicas that need it.
 	heldTimes = 2
 	// heldFor is how long a replica that went away counts as one that comes back.
@@ -43,17 +46,25 @@ func (b *binlog) neededLocked() uint64 {
 
 // trimLocked keeps the log within its bounds. It frees a sixteenth at a time.
 func (b *binlog) trimLocked() {
-	if b.bytes <= b.most && len(b.events) <= maxLogEvents {
+	foreign := b.most / foreignPart
+	if b.bytes <= b.most && b.foreign <= foreign && len(b.events) <= maxLogEvents {
 		return
 	}
 	needed := b.neededLocked()
 	n, bytes := 0, b.bytes
-	for n < len(b.events)-1 && (bytes > b.most-b.most/16 || len(b.events)-n > maxLogEvents-maxLogEvents/16) {
+	over := func() bool {
+		return bytes > b.most-b.most/16 || len(b.events)-n > maxLogEvents-maxLogEvents/16 ||
+			(b.events[n].id.server != b.server && b.foreign > foreign-foreign/16)
+	}
+	for n < len(b.events)-1 && over() {
 		if b.first+uint64(n) >= needed && bytes <= heldTimes*b.most && len(b.events)-n <= heldTimes*maxLogEvents { //nolint:gosec // a slice index
 			break
 		}
 		b.base[b.events[n].id.domain] = b.events[n].id
 		bytes -= b.events[n].size()
+		if b.events[n].id.server != b.server {
+			b.foreign -= b.events[n].size()
+		}
 		n++
 	}
 	clear(b.events[:n])

@@ -80,3 +80,22 @@ func TestAReplicaThatIsTooFarBehindIsToldSo(t *testing.T) {
 		t.Errorf("the error is %q", msg)
 	}
 }
+
+// What came from a source takes less of the log: an own replica that was there in
+// time gets it, and the source itself needs nothing of it when it follows.
+func TestWhatCameFromASourceIsPurgedSooner(t *testing.T) {
+	a, b, c := startSite(t, 1, false), startBounded(t, 2, true, 4*kept), startSite(t, 3, true)
+	exec(t, a.app, "CREATE DATABASE ops", flights)
+	follow(t, b, a.Addr(), a.secret)
+	fill(t, a, "F", 2*kept)
+	reached(t, a, b)
+	follow(t, c, b.Addr(), b.secret)
+	eventually(t, "error 1236", state(t, c, map[string]string{"Slave_IO_Running": "No", "Last_IO_Errno": "1236"}))
+
+	exec(t, b.admin, "STOP REPLICA", "RESET REPLICA ALL", "SET GLOBAL read_only=0")
+	exec(t, a.admin, "SET GLOBAL read_only=1", "SET GLOBAL gtid_slave_pos='"+one(t, a.admin, "SELECT @@gtid_binlog_pos")+"'")
+	fill(t, b, "own", 2*kept)
+	follow(t, a, b.Addr(), b.secret)
+	reached(t, b, a)
+	sameRows(t, a, b, "ops.flights")
+}

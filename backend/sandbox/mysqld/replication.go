@@ -119,7 +119,7 @@ func (b *binlog) reset() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.first += uint64(len(b.events))
-	b.events, b.bytes = nil, 0
+	b.events, b.bytes, b.foreign = nil, 0, 0
 	b.base, b.last = position{}, position{}
 	clear(b.used)
 	clear(b.undone)
