@@ -107,11 +107,11 @@ func (a *app) banners() []string {
 		// The page itself is about the run.
 	case r != nil:
 		text := " " + th.Glyphs.Running + " " + t.T("%s %s in progress", a.kindWord(r.Kind), r.ID) + "  " + a.phaseWord(r.Phase)
-		if r.Step != "" {
-			text += ": " + kit.Clean(r.Step)
-		}
 		if r.Holder != "" {
 			text += "  (" + t.T("lease: %s", kit.Clean(r.Holder)) + ")"
+		}
+		if r.Step != "" {
+			text += ": " + kit.Clean(r.Step)
 		}
 		hint := th.Key.Render("w") + th.Dim.Render(" "+t.T("watch")+" ")
 		out = append(out, kit.Spread(th.Accent.Bold(true).Render(text), hint, a.w))

@@ -135,9 +135,11 @@ func Plain(ctx context.Context, face backend.Face, in io.Reader, out io.Writer) 
 	return Run(ctx, face, o)
 }
 
+// programOptions leaves signals to the caller, who ends ctx: the library's own handler
+// sends to a program that ctx has ended already, and then waits for itself for ever.
 func programOptions(ctx context.Context, o Options) []tea.ProgramOption {
 	opts := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithFPS(30), tea.WithInput(o.Input), tea.WithOutput(o.Output),
+		tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(30), tea.WithInput(o.Input), tea.WithOutput(o.Output),
 	}
 	if o.Environ != nil {
 		opts = append(opts, tea.WithEnvironment(o.Environ))

@@ -89,5 +89,9 @@ func (a *app) usersLine(w int) []string {
 	if u.Now == "none" || u.Now == "" {
 		text = th.Bad.Render(th.Glyphs.Down + " " + t.T("users are not served"))
 	}
-	return []string{kit.Cut(" "+text+th.Dim.Render("  "+t.T("longest outage %s", kit.Millis(u.LongestOutageMS))), w)}
+	outage := th.Dim.Render("  " + t.T("longest outage %s", kit.Millis(u.LongestOutageMS)))
+	if kit.Width(text)+kit.Width(outage)+1 <= w {
+		return []string{" " + text + outage}
+	}
+	return []string{kit.Cut(" "+text, w), kit.Cut(" "+outage, w)}
 }

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"os/signal"
 	"strings"
 	"sync"
 	"testing"
@@ -64,6 +65,44 @@ func TestOnARealTerminal(t *testing.T) {
 	}
 	if after.Oflag != before.Oflag || after.Lflag != before.Lflag || after.Iflag != before.Iflag {
 		t.Errorf("the terminal was not put back: %+v, was %+v", after, before)
+	}
+}
+
+// TestASignalEndsItCalmly: the caller turns a signal into the end of ctx. The face ends
+// each time, and the terminal leaves the other screen.
+func TestASignalEndsItCalmly(t *testing.T) {
+	for range 5 {
+		ptmx, tty, err := pty.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pty.Setsize(ptmx, &pty.Winsize{Cols: 80, Rows: 24}); err != nil {
+			t.Fatal(err)
+		}
+		seen := &screenLog{more: make(chan struct{}, 1)}
+		go func() { _, _ = io.Copy(seen, ptmx) }()
+		limit, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, stop := signal.NotifyContext(limit, unix.SIGTERM)
+		done := make(chan error, 1)
+		go func() {
+			done <- Run(ctx, demo.New(demo.Options{}), Options{Environment: "sandbox", Input: tty, Output: tty, Environ: []string{"TERM=xterm-256color"}})
+		}()
+		seen.wait(limit, t, "SANDBOX")
+		if err := unix.Kill(unix.Getpid(), unix.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-limit.Done():
+			t.Fatal("the face did not end")
+		}
+		seen.wait(limit, t, "\x1b[?1049l")
+		stop()
+		cancel()
+		_, _ = ptmx.Close(), tty.Close()
 	}
 }
 
