@@ -143,6 +143,29 @@ func TestInputEdits(t *testing.T) {
 	if in.Text() != "ab主" {
 		t.Fatalf("text %q", in.Text())
 	}
+	in.Key(tea.KeyPressMsg{Code: tea.KeyLeft})
+	in.Key(tea.KeyPressMsg{Code: 'z', Text: "z"})
+	if in.Text() != "abz主" {
+		t.Fatalf("typed before the last character: %q", in.Text())
+	}
+	in.Key(tea.KeyPressMsg{Code: 'u', Mod: tea.ModCtrl})
+	if in.Text() != "主" {
+		t.Fatalf("cleared up to the cursor: %q", in.Text())
+	}
+	in.Set("one two")
+	in.Key(tea.KeyPressMsg{Code: 'w', Mod: tea.ModCtrl})
+	if in.Text() != "one" {
+		t.Fatalf("cleared a word: %q", in.Text())
+	}
+	if in.Key(tea.KeyPressMsg{Code: 'v', Mod: tea.ModCtrl}) {
+		t.Error("ctrl+v must not read a clipboard")
+	}
+	for _, k := range []rune{tea.KeyEnter, tea.KeyEscape, tea.KeyUp, tea.KeyTab} {
+		if in.Key(tea.KeyPressMsg{Code: k}) {
+			t.Errorf("key %d is the page's, not the line's", k)
+		}
+	}
+	in.Set("ab主")
 	if in.Key(tea.KeyPressMsg{Code: tea.KeyF1}) {
 		t.Error("F1 edits nothing")
 	}
