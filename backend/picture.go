@@ -46,7 +46,7 @@ func (e *Engine) publish() {
 }
 
 func adviceLine(a failoverplan.Advice) string {
-	if a.To != "" {
+	if a.To != "" && (a.Action == "failover" || a.Action == "failback") {
 		return a.Action + " to " + a.To
 	}
 	return a.Action

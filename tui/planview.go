@@ -76,6 +76,9 @@ func (s *planScreen) commands(a *app) []command {
 		start.disabled = t.T("Gate %s refuses: %s", b.Gate, kit.Clean(b.Evidence))
 	case a.data.shown != nil && a.data.shown.Run != nil:
 		start.disabled = t.T("run %s is in progress", a.data.shown.Run.ID)
+		if who := kit.Clean(a.data.shown.Run.Holder); who != "" {
+			start.disabled += ", " + t.T("lease: %s", who)
+		}
 	}
 	mode := command{id: "mode", group: g, screen: s.id(), title: t.T("Graceful or forced"), keys: []string{"m"}, foot: t.T("foot|mode"), help: t.T("forced goes on without the site that is left, and passes soft gates"), run: func(a *app) tea.Cmd {
 		s.req.Forced = !s.req.Forced
