@@ -178,3 +178,28 @@ func TestStateOfASandboxIsItsOwn(t *testing.T) {
 		t.Fatalf("%s and %s", one, two)
 	}
 }
+
+func TestWellNeedsNamesThatSomebodyAnswersFor(t *testing.T) {
+	good := func() *Status {
+		return &Status{
+			Case: failoverplan.CaseNormal, Sites: []SiteStatus{{Name: "a", State: failoverplan.Up}},
+			Domains: []DomainStatus{{Name: "x", PointsAt: "a", Authoritative: []ServerAnswer{{Server: "1", Error: "no answer"}, {Server: "2"}}}},
+		}
+	}
+	if !good().Well() {
+		t.Fatal("one silent server of two is no reason")
+	}
+	for name, spoil := range map[string]func(*Status){
+		"another case":       func(s *Status) { s.Case = failoverplan.CaseIsolated },
+		"a degraded site":    func(s *Status) { s.Sites[0].State = failoverplan.Degraded },
+		"no authority":       func(s *Status) { s.Domains[0].Authoritative[1].Error = "no answer" },
+		"servers disagree":   func(s *Status) { s.Domains[0].PointsAt = "mixed" },
+		"a stranger's value": func(s *Status) { s.Domains[0].PointsAt = "foreign" },
+		"nobody knows":       func(s *Status) { s.Domains[0].PointsAt = "" },
+	} {
+		s := good()
+		if spoil(s); s.Well() {
+			t.Errorf("%s: all is said to be well", name)
+		}
+	}
+}

@@ -25,7 +25,8 @@ type Status struct {
 	Warming bool `json:"warming,omitempty"`
 }
 
-// Well says whether `status` exits 0: case normal and every critical part up.
+// Well says whether `status` exits 0: case normal, every site up, and every name
+// known to point at one site by a server that has authority.
 func (s *Status) Well() bool {
 	if s.Case != failoverplan.CaseNormal {
 		return false
@@ -35,7 +36,22 @@ func (s *Status) Well() bool {
 			return false
 		}
 	}
+	for _, d := range s.Domains {
+		if d.PointsAt == "" || d.PointsAt == "mixed" || d.PointsAt == "foreign" || !answered(d.Authoritative) {
+			return false
+		}
+	}
 	return true
+}
+
+// answered tells whether any of the servers gave an answer; none configured is no fault.
+func answered(as []ServerAnswer) bool {
+	for _, a := range as {
+		if a.Error == "" {
+			return true
+		}
+	}
+	return len(as) == 0
 }
 
 // Advice is what the engine would do now, and why.

@@ -296,7 +296,7 @@ func fence(b *builder, m move, optional bool) {
 			b.add(Step{
 				Phase: PhaseFence, Action: ActCutFeed, Risk: R3, Site: m.DataFrom, Feed: f.Name,
 				Title: fmt.Sprintf("Cut upstream %s from %s", f.Name, m.DataFrom), Undo: "attach it to " + m.DataFrom + " again",
-				Why: "no message may arrive at two sites (mission A4)",
+				Why: "no message may arrive at two sites",
 			})
 		}
 		b.next()

@@ -91,7 +91,11 @@ func headline(r Run) string {
 	switch r.State {
 	case RunDone:
 		if r.RTO.TotalMS > 0 {
-			return s + fmt.Sprintf(" in %s, from the first bad probe to users served.", dur(r.RTO.TotalMS))
+			from := "from the first bad probe to users served"
+			if r.RTO.DetectMS == 0 {
+				from = "from the start of the run to users served"
+			}
+			return s + fmt.Sprintf(" in %s, %s.", dur(r.RTO.TotalMS), from)
 		}
 		return s + "."
 	case RunRolledBack:
