@@ -16,7 +16,7 @@ import (
 
 // FlightsSchema makes monitoring's table. It is for whoever sets the site up; a
 // replica gets it by replication.
-const FlightsSchema = `CREATE TABLE IF NOT EXISTS ops.flights (flight VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, doc TEXT NOT NULL, updated_at DATETIME(3) NOT NULL)`
+const FlightsSchema = `CREATE TABLE IF NOT EXISTS ops.flights (flight VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, doc TEXT NOT NULL, updated_at DATETIME(3) NOT NULL, KEY (updated_at))`
 
 // FlightsIndex is monitoring's Elasticsearch index.
 const FlightsIndex = "flights"
@@ -86,7 +86,7 @@ func StartMonitoring(o MonitoringOptions) (*Monitoring, error) {
 	m.kafka, err = kgo.NewClient(
 		kgo.SeedBrokers(o.Brokers...), kgo.ConsumeTopics(o.Topic), kgo.ClientID("monitoring"), kgo.DisableClientMetrics(),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.FetchMaxWait(500*time.Millisecond), kgo.FetchMinBytes(64<<10), // a fetch each half second, whatever comes
+		kgo.FetchMaxWait(time.Second),
 		kgo.MetadataMinAge(500*time.Millisecond),
 		kgo.DialTimeout(time.Second), kgo.RetryBackoffFn(func(int) time.Duration { return 250 * time.Millisecond }),
 	)

@@ -15,7 +15,7 @@ import (
 )
 
 // TasksSchema makes scheduling's table; see FlightsSchema.
-const TasksSchema = `CREATE TABLE IF NOT EXISTS ops.tasks (id VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, doc TEXT NOT NULL, updated_at DATETIME(3) NOT NULL)`
+const TasksSchema = `CREATE TABLE IF NOT EXISTS ops.tasks (id VARCHAR(64) PRIMARY KEY, version BIGINT NOT NULL, doc TEXT NOT NULL, updated_at DATETIME(3) NOT NULL, KEY (updated_at))`
 
 // SchedulingOptions configures the scheduling subsystem.
 type SchedulingOptions struct {

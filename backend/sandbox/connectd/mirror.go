@@ -16,10 +16,8 @@ import (
 const (
 	// pageLimit is how many records are on their way at most.
 	pageLimit = 2000
-	// fetchWait is how long a fetch stays with the broker, unless fetchBytes are there
-	// earlier: a trickle is copied in a few batches a second, a backlog at full speed.
-	fetchWait  = 250 * time.Millisecond
-	fetchBytes = 64 << 10
+	// fetchWait is how long a fetch stays with the broker while nothing comes.
+	fetchWait = time.Second
 	// setupTry bounds one look at a cluster's topics; tryAgain is the pause after a failed try.
 	setupTry = 3 * time.Second
 	tryAgain = 500 * time.Millisecond
@@ -90,7 +88,7 @@ func (c *connector) attempt(ctx context.Context, t *task, topics []string) error
 	}
 	defer target.Close()
 	source, err := kgo.NewClient(append(common(c.o.SourceBrokers, watch{t, &t.source, true}),
-		kgo.Dialer(dial), kgo.FetchMaxWait(fetchWait), kgo.FetchMinBytes(fetchBytes), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
+		kgo.Dialer(dial), kgo.FetchMaxWait(fetchWait), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 	)...)
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
