@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -36,6 +37,25 @@ func TestMain(m *testing.M) {
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
+
+// lookAtSources opens every source file that the binary is made of: the test cache
+// knows nothing of what go build read, and would remember a result for too long.
+// Only what is opened while tests run counts, so every sandbox that starts asks for it.
+var lookAtSources = sync.OnceFunc(func() {
+	err := filepath.WalkDir(filepath.Join("..", ".."), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return f.Close()
+	})
+	if err != nil {
+		panic(err)
+	}
+})
 
 // lockedBuffer may be written by a process while a test reads it.
 type lockedBuffer struct {
@@ -77,6 +97,7 @@ type world struct {
 
 func start(t *testing.T, extra ...string) *world {
 	t.Helper()
+	lookAtSources()
 	w := &world{t: t, dir: t.TempDir(), state: t.TempDir()}
 	cmd := exec.Command(binary, append([]string{"sandbox", "--headless", "--dir", w.dir}, extra...)...)
 	var log lockedBuffer
