@@ -105,7 +105,7 @@ func (e *Engine) unpromote(ctx context.Context, _ *runbook.Scene, s failoverplan
 	}
 	if err != nil {
 		r.Evidence = append(r.Evidence, fmt.Sprintf("%s cannot take the last word of %s: %v", s.Peer, s.Site, err))
-		return r, nil //nolint:nilerr // a peer that cannot be asked or has gone its own way is told of; the fence stands
+		return r, nil // a peer that cannot be asked or has gone its own way is told of; the fence stands
 	}
 	c, err := e.catchUp(ctx, nil, last)
 	r.Evidence = append(r.Evidence, c.Evidence...)
