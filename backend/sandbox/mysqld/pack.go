@@ -32,7 +32,7 @@ func (p *packer) body(cs []change) []byte {
 	p.buf.Reset()
 	p.buf.WriteByte(bodyPacked)
 	if p.w == nil {
-		w, err := flate.NewWriter(&p.buf, flate.DefaultCompression)
+		w, err := flate.NewWriter(&p.buf, flate.BestSpeed)
 		if err != nil {
 			return plain // cannot happen: the level is a constant
 		}
