@@ -29,10 +29,10 @@ const ingestEvery = 500 * time.Millisecond
 
 // keptMessages is how many messages of each feed the data MySQL keeps. The history of
 // what was sent is the feeds' own; what a site has ever had, ops.expired tells.
-const keptMessages = 2000
+const keptMessages = 1000
 
 // keptDocuments bounds an Elasticsearch index: the newest stay.
-const keptDocuments = 4000
+const keptDocuments = 2000
 
 // partitions of the topic of messages.
 const partitions = 2

@@ -5,7 +5,7 @@ import "time"
 // The log is bounded: what is older is purged, and a replica that needs it gets error
 // 1236. As long as a known replica needs more, up to maxHeldBytes are kept.
 const (
-	defaultLogBytes = 6 << 20
+	defaultLogBytes = 5 << 20
 	maxLogEvents    = 100_000
 	// foreignPart is the part of it for what came from a source: who needs that, the
 	// source has it too.

@@ -28,7 +28,7 @@ type Options struct {
 	Name string
 	// LogBytes is how much of the binary log is kept, twice as much while a replica
 	// that was here in the last two hours still needs it, a quarter of what came from a
-	// source; 0 is 6 MiB.
+	// source; 0 is 5 MiB.
 	LogBytes int
 }
 
