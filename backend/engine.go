@@ -144,7 +144,8 @@ func (e *Engine) build() error {
 const closeWithin = 30 * time.Second
 
 // Close asks runs of this process to stop at their next step boundary, waits for that,
-// and lets go of everything. A run that does not stop in time is left interrupted.
+// and lets go of everything. A run that this stopped is in the error (ErrParked or
+// ErrCancelled); one that does not stop in time is left interrupted.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	var live []*liveRun
@@ -154,14 +155,10 @@ func (e *Engine) Close() error {
 	e.mu.Unlock()
 	limit := time.NewTimer(closeWithin)
 	defer limit.Stop()
-	for _, l := range live {
-		l.once.Do(func() { close(l.stop) })
-		select {
-		case <-l.done:
-		case <-limit.C:
-		}
-	}
 	var errs []error
+	for _, l := range live {
+		errs = append(errs, l.end(limit.C))
+	}
 	for _, p := range e.probers {
 		errs = append(errs, p.Close())
 	}

@@ -203,3 +203,30 @@ func TestWellNeedsNamesThatSomebodyAnswersFor(t *testing.T) {
 		}
 	}
 }
+
+func TestLeavingTellsOfTheRunItParked(t *testing.T) {
+	for name, c := range map[string]struct {
+		ended bool
+		want  error
+	}{"a run on its way": {false, ErrParked}, "a run that had ended before": {true, nil}} {
+		e := starter(t, t.TempDir())
+		l := &liveRun{done: make(chan struct{}), stop: make(chan struct{}), run: Run{ID: "r1"}}
+		e.runs["r1"] = l
+		if c.ended {
+			close(l.stop)
+		}
+		go func() {
+			<-l.stop
+			l.mu.Lock()
+			l.err = ErrParked
+			l.mu.Unlock()
+			close(l.done)
+		}()
+		if c.ended {
+			<-l.done
+		}
+		if err := e.Close(); !errors.Is(err, c.want) {
+			t.Errorf("%s: closed with %v, want %v", name, err, c.want)
+		}
+	}
+}

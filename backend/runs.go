@@ -31,6 +31,24 @@ func (l *liveRun) set(r Run) {
 	l.mu.Unlock()
 }
 
+// end asks the run to stop and waits for it, until limit. nil when it had ended before.
+func (l *liveRun) end(limit <-chan time.Time) error {
+	select {
+	case <-l.done:
+		return nil
+	default:
+	}
+	l.once.Do(func() { close(l.stop) })
+	select {
+	case <-l.done:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.err
+	case <-limit:
+		return fmt.Errorf("%w: run %s did not reach a step boundary in time; `dutyops runs resume %s --yes` takes it up", ErrParked, l.get().ID, l.get().ID)
+	}
+}
+
 func (l *liveRun) get() Run {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -44,8 +44,7 @@ func (a *app) console(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = e.Close() }()
-	return a.show(ctx, e)
+	return errors.Join(a.show(ctx, e), e.Close()) // a run that leaving has parked is an outcome
 }
 
 func (a *app) needTerminal() error {
