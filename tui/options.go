@@ -117,11 +117,13 @@ func Run(ctx context.Context, face backend.Face, o Options) error {
 		}
 		defer restore()
 	}
-	_, err := tea.NewProgram(newApp(ctx, face, o), programOptions(ctx, o)...).Run()
+	p := tea.NewProgram(newApp(ctx, face, o), programOptions(o)...)
+	// The end of ctx is a request to quit, not a kill: a killed program closes its input
+	// while it still reads from it.
+	defer context.AfterFunc(ctx, p.Quit)()
+	_, err := p.Run()
 	switch {
 	case err == nil, errors.Is(err, tea.ErrInterrupted):
-		return nil
-	case errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil:
 		return nil
 	default:
 		return fmt.Errorf("terminal face: %w; `dutyops --plain` works without screen control", err)
@@ -136,10 +138,10 @@ func Plain(ctx context.Context, face backend.Face, in io.Reader, out io.Writer) 
 }
 
 // programOptions leaves signals to the caller, who ends ctx: the library's own handler
-// sends to a program that ctx has ended already, and then waits for itself for ever.
-func programOptions(ctx context.Context, o Options) []tea.ProgramOption {
+// sends to a program that has ended already, and then waits for itself for ever.
+func programOptions(o Options) []tea.ProgramOption {
 	opts := []tea.ProgramOption{
-		tea.WithContext(ctx), tea.WithoutSignalHandler(), tea.WithFPS(30), tea.WithInput(o.Input), tea.WithOutput(o.Output),
+		tea.WithoutSignalHandler(), tea.WithFPS(30), tea.WithInput(o.Input), tea.WithOutput(o.Output),
 	}
 	if o.Environ != nil {
 		opts = append(opts, tea.WithEnvironment(o.Environ))
