@@ -120,7 +120,8 @@ func Run(ctx context.Context, face backend.Face, o Options) error {
 	p := tea.NewProgram(newApp(ctx, face, o), programOptions(o)...)
 	// The end of ctx is a request to quit, not a kill: a killed program closes its input
 	// while it still reads from it.
-	defer context.AfterFunc(ctx, p.Quit)()
+	forget := context.AfterFunc(ctx, p.Quit)
+	defer forget()
 	_, err := p.Run()
 	switch {
 	case err == nil, errors.Is(err, tea.ErrInterrupted):
