@@ -103,6 +103,8 @@ type Domain struct {
 	Station  string `json:"station"`
 	Zone     string `json:"zone"`
 	Provider string `json:"provider"`
+	// Also are further providers that hold the same zone and are kept equal.
+	Also []string `json:"also,omitempty"`
 	// Types are the address record types that exist for the name: A, AAAA.
 	Types []string `json:"types"`
 	// TTL in seconds that a switch writes.

@@ -31,6 +31,8 @@ func (k *checker) all() {
 	k.upstreams()
 	k.syncRules()
 	k.thresholds()
+	k.armed()
+	k.rules()
 }
 
 func (k *checker) head() {

@@ -115,11 +115,52 @@ func (k *checker) zones() {
 			k.add(path+".authoritative", path+" names no authoritative servers", "at least one host:port: they tell whether a switch has arrived", "add \"authoritative: [ADDRESS:53]\"")
 		}
 		servers := map[string]string{}
-		for j, a := range z.Authoritative {
-			at := item(path+".authoritative", j)
-			k.hostPort(at, a)
-			k.unique(servers, at, "server", a)
+		k.answering(servers, path, z.Authoritative)
+		k.twins(servers, path, z, providers)
+	}
+}
+
+func (k *checker) answering(seen map[string]string, path string, addresses []string) {
+	for j, a := range addresses {
+		at := item(path+".authoritative", j)
+		k.hostPort(at, a)
+		k.unique(seen, at, "server", a)
+	}
+}
+
+// twins checks the further providers of a zone.
+func (k *checker) twins(servers map[string]string, path string, z Zone, providers []string) {
+	seen := map[string]string{z.Provider: path + ".provider"}
+	for j, t := range z.Also {
+		at := item(path+".also", j)
+		switch {
+		case t.Provider == "":
+			k.add(at+".provider", at+".provider is missing", "the name of a provider", "add \"provider: ...\"")
+		case !k.broken("dns.providers") && k.reference(at+".provider", "provider", t.Provider, providers):
+			k.unique(seen, at+".provider", "provider", t.Provider)
 		}
+		if len(t.Authoritative) == 0 {
+			k.add(at+".authoritative", at+" names no authoritative servers", "at least one host:port: they tell whether a switch has arrived", "add \"authoritative: [ADDRESS:53]\"")
+		}
+		k.answering(servers, at, t.Authoritative)
+	}
+}
+
+// armed checks dns.armed.
+func (k *checker) armed() {
+	a := k.c.DNS.Armed
+	if a.Every.D() < time.Second {
+		k.add("dns.armed.every", fmt.Sprintf("dns.armed.every is %s", a.Every.D()), "1s or more", "read less often: every reading is a request against the account's limit")
+	}
+	if a.MaxAge < a.Every {
+		path := "dns.armed.max_age"
+		if !k.has(path) {
+			path = "dns.armed.every"
+		}
+		k.add(path, fmt.Sprintf("dns.armed: max_age (%s) is less than every (%s)", a.MaxAge.D(), a.Every.D()), "max_age >= every: a reading must not be stale before the next one", fmt.Sprintf("set max_age to %s", 3*a.Every.D()))
+	}
+	if a.ProbeWrite != 0 && a.ProbeWrite.D() < time.Minute {
+		k.add("dns.armed.probe_write", fmt.Sprintf("dns.armed.probe_write is %s", a.ProbeWrite.D()), "1m or more", "write less often, such as 1h")
 	}
 }
 

@@ -126,6 +126,26 @@ func (k *checker) mirrored(path string, site int, p *Platform, m *Component) {
 	}
 }
 
+// What a failed write leads to.
+const (
+	OnFailAuto     = "auto"
+	OnFailRollback = "rollback"
+	OnFailHold     = "hold"
+)
+
+// CanaryFirst is the canary that is the first name of every zone.
+const CanaryFirst = "first"
+
+var onFailChoices = []string{OnFailAuto, OnFailRollback, OnFailHold}
+
+func (k *checker) rules() {
+	r := k.c.Rules
+	k.choice("rules.on_failed_write", r.OnFailedWrite, onFailChoices, "write what becomes of zones already written when one fails")
+	if r.Canary != "" && r.Canary != CanaryFirst && !k.broken("domains") {
+		k.reference("rules.canary", "domain", r.Canary, names(k.c.Domains, func(d Domain) string { return d.Name }))
+	}
+}
+
 func (k *checker) thresholds() {
 	t := k.c.Thresholds
 	if t.Timeout >= t.Interval {

@@ -197,6 +197,19 @@ type DNS struct {
 	Zones []Zone `yaml:"zones"`
 	// Resolvers that are asked whether they have forgotten the old answer.
 	Resolvers []Resolver `yaml:"resolvers"`
+	// Armed: what is held ready, so that a switch is one request per zone.
+	Armed Armed `yaml:"armed"`
+}
+
+// Armed says how fresh the readings are kept that a switch is made from.
+type Armed struct {
+	// Every: between two readings of a zone while a console or serve watches; default 20s.
+	Every Duration `yaml:"every"`
+	// MaxAge: an older reading is taken again before a switch; default 60s.
+	MaxAge Duration `yaml:"max_age"`
+	// ProbeWrite: between two writes that change nothing, per zone and provider; default
+	// never (`dutyops dns arm --probe-write` makes one now).
+	ProbeWrite Duration `yaml:"probe_write"`
 }
 
 // Provider is one DNS provider account.
@@ -231,6 +244,13 @@ type Zone struct {
 	Name          string   `yaml:"name"`
 	Provider      string   `yaml:"provider"`      // name of the provider that holds it
 	Authoritative []string `yaml:"authoritative"` // host:port of every server that answers for it
+	Also          []Twin   `yaml:"also"`          // further providers that hold the same zone and are kept equal
+}
+
+// Twin is a further provider of a zone. Both are written; one of them is enough.
+type Twin struct {
+	Provider      string   `yaml:"provider"`      // name of the provider that holds the zone, too
+	Authoritative []string `yaml:"authoritative"` // host:port of every server of this provider that answers for it
 }
 
 // Resolver is a resolver whose users we care for.
@@ -317,6 +337,15 @@ type Rules struct {
 	ResolverWait Duration `yaml:"resolver_wait"`
 	// Arming is the countdown before a site-level run in the TUI; default 5s.
 	Arming Duration `yaml:"arming"`
+	// Canary: switch one name first, ask the authoritative servers for it, then switch the
+	// rest: first (the first name of every zone), or a domain's name; default none.
+	Canary string `yaml:"canary"`
+	// OnFailedWrite says what becomes of the zones already written when one fails:
+	// rollback (exact previous values and TTLs), hold (stay, and list what is old and new),
+	// or auto (the default): rollback while the site that is left can serve, else hold.
+	OnFailedWrite string `yaml:"on_failed_write"`
+	// RetryBudget bounds the waits of one zone's write (a provider's Retry-After); default 30s.
+	RetryBudget Duration `yaml:"retry_budget"`
 }
 
 // Duration is a time.Duration written "1s", "250ms", "2m".

@@ -49,6 +49,11 @@ func (c *Config) applyDefaults() {
 	orDuration(&r.FenceTimeout, 2*time.Second)
 	orDuration(&r.ResolverWait, 2*time.Minute)
 	orDuration(&r.Arming, 5*time.Second)
+	orString(&r.OnFailedWrite, OnFailAuto)
+	orDuration(&r.RetryBudget, 30*time.Second)
+	r.Canary = dnsName(r.Canary)
+	orDuration(&c.DNS.Armed.Every, 20*time.Second)
+	orDuration(&c.DNS.Armed.MaxAge, 60*time.Second)
 	for i := range c.Sync.Relations {
 		orDuration(&c.Sync.Relations[i].Every, defaultEvery)
 	}

@@ -85,9 +85,12 @@ func TestDefaults(t *testing.T) {
 	if c.Thresholds != want {
 		t.Errorf("thresholds %+v, want %+v", c.Thresholds, want)
 	}
-	rules := Rules{CatchUpTimeout: Duration(30 * time.Second), FenceTimeout: Duration(2 * time.Second), ResolverWait: Duration(2 * time.Minute), Arming: Duration(5 * time.Second)}
+	rules := Rules{CatchUpTimeout: Duration(30 * time.Second), FenceTimeout: Duration(2 * time.Second), ResolverWait: Duration(2 * time.Minute), Arming: Duration(5 * time.Second), OnFailedWrite: OnFailAuto, RetryBudget: Duration(30 * time.Second)}
 	if c.Rules != rules {
 		t.Errorf("rules %+v, want %+v", c.Rules, rules)
+	}
+	if armed := (Armed{Every: Duration(20 * time.Second), MaxAge: Duration(time.Minute)}); c.DNS.Armed != armed {
+		t.Errorf("armed %+v, want %+v", c.DNS.Armed, armed)
 	}
 	d := c.Domains[0]
 	if d.Zone != "example.com" || d.TTL.D() != 30*time.Second || !slices.Equal(d.Types, []string{"A"}) {
