@@ -8,13 +8,18 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // folder is the sandbox's place on disk.
 type folder struct {
 	dir  string
 	temp bool // made by us, removed at the end
+	lock *os.File
 }
+
+// ErrRunning: another sandbox has the folder. Test with errors.Is.
+var ErrRunning = errors.New("a sandbox runs there already")
 
 // openFolder makes dir, or a temporary one, with its secrets below. Both are for
 // this user only.
@@ -34,7 +39,28 @@ func openFolder(dir string) (*folder, error) {
 			return nil, errors.Join(fmt.Errorf("sandbox folder: %w (is %s writable?)", err, f.dir), f.close())
 		}
 	}
+	if err := f.take(); err != nil {
+		return nil, errors.Join(err, f.close())
+	}
 	return f, nil
+}
+
+// take locks the folder for as long as the sandbox lives, so that a second one does not
+// write over the addresses of the first. The kernel ends the lock with the process.
+func (f *folder) take() error {
+	lock, err := os.OpenFile(f.path("lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("sandbox folder: %w (is %s writable?)", err, f.dir)
+	}
+	f.lock = lock
+	err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("%s: %w: work on that one with `dutyops -c %s`, or give another --dir", f.dir, ErrRunning, f.path("dutyops.yaml"))
+	}
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", lock.Name(), err)
+	}
+	return nil
 }
 
 func (f *folder) path(name string) string { return filepath.Join(f.dir, name) }
@@ -63,6 +89,9 @@ func (f *folder) writeJSON(name string, v any) error {
 }
 
 func (f *folder) close() error {
+	if f.lock != nil {
+		_ = f.lock.Close() // nothing is written to it; closing ends the lock
+	}
 	if f.temp {
 		return os.RemoveAll(f.dir)
 	}

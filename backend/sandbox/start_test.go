@@ -1,8 +1,11 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -28,4 +31,27 @@ func TestABrokenOffStartLeavesNothing(t *testing.T) {
 			t.Fatalf("broken off after %s: %v is left", after, left)
 		}
 	}
+}
+
+// A second sandbox does not write over the addresses of the first; the folder is free
+// again when that has ended.
+func TestOneSandboxAFolder(t *testing.T) {
+	dir := t.TempDir()
+	first, err := Start(t.Context(), Options{Dir: dir})
+	must(t, err)
+	before, err := os.ReadFile(filepath.Join(dir, FileName))
+	must(t, err)
+	if s, err := Start(t.Context(), Options{Dir: dir}); !errors.Is(err, ErrRunning) {
+		if err == nil {
+			must(t, s.Close())
+		}
+		t.Fatalf("a second sandbox in the folder: %v", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, FileName)); err != nil || !bytes.Equal(before, after) {
+		t.Fatalf("the refused one has changed %s (%v)", FileName, err)
+	}
+	must(t, first.Close())
+	again, err := Start(t.Context(), Options{Dir: dir})
+	must(t, err)
+	must(t, again.Close())
 }

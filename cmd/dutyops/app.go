@@ -69,20 +69,26 @@ Without a verb it opens the console on the configured sites. To try it without a
 	}
 	root.AddCommand(a.sandboxCmd(), a.statusCmd(), a.planCmd(), a.failoverCmd(), a.failbackCmd(), a.runsCmd(), a.dnsCmd(), a.syncCmd(),
 		a.doctorCmd(), a.pauseCmd(), a.unpauseCmd(), a.initCmd(), a.configCmd(), a.versionCmd(), a.completionCmd(), a.manCmd())
-	for _, c := range root.Commands() {
-		checkArgs(c)
-	}
+	checkArgs(root)
 	return root
 }
 
-// checkArgs makes wrong arguments of any verb a usage error with a pointer to help.
+// checkArgs makes wrong arguments of any verb, and a verb that is none, a usage error
+// with a pointer to help and to the verb that was perhaps meant.
 func checkArgs(c *cobra.Command) {
+	c.SuggestionsMinimumDistance = 2 // slips of the finger that are forgiven
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+			err := check(cmd, args)
+			if err == nil {
+				return nil
 			}
-			return nil
+			if cmd.HasSubCommands() && len(args) > 0 {
+				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+					return &usageError{fmt.Errorf("%w; perhaps `%s %s`; see `%s --help`", err, cmd.CommandPath(), near[0], cmd.CommandPath())}
+				}
+			}
+			return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 		}
 	}
 	for _, s := range c.Commands() {

@@ -45,6 +45,24 @@ func TestWithoutAConfigurationItPointsTheWay(t *testing.T) {
 	}
 }
 
+// A verb that does not exist is wrong usage, at every level, and the near one is named.
+func TestUnknownVerbs(t *testing.T) {
+	empty(t)
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"bogus"}, `unknown command "bogus" for "dutyops"; see`},
+		{[]string{"fialover"}, "perhaps `dutyops failover`"},
+		{[]string{"runs", "lst"}, "perhaps `dutyops runs list`"},
+		{[]string{"dns", "bogus"}, "see `dutyops dns --help`"},
+	} {
+		if code, out, errs := call(t, c.args...); code != codeUsage || out != "" || !strings.Contains(errs, c.want) {
+			t.Errorf("%v: exit %d\n%s%s", c.args, code, out, errs)
+		}
+	}
+}
+
 func TestInitThenValidate(t *testing.T) {
 	dir := empty(t)
 	if code, out, errs := call(t, "init"); code != 0 || !strings.Contains(out, "validate") {

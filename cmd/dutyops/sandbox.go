@@ -53,7 +53,7 @@ func (a *app) serveSandbox(ctx context.Context, o sandbox.Options) error {
 	begin := time.Now()
 	s, err := sandbox.Start(ctx, o)
 	if err != nil {
-		return fmt.Errorf("start the sandbox: %w", err)
+		return badStart(err)
 	}
 	path, err := filepath.Abs(filepath.Join(o.Dir, "dutyops.yaml"))
 	if err != nil {
@@ -64,6 +64,14 @@ func (a *app) serveSandbox(ctx context.Context, o sandbox.Options) error {
 	}
 	<-ctx.Done()
 	return s.Close()
+}
+
+// badStart is a start that did not succeed; a folder that is taken is the caller's mistake.
+func badStart(err error) error {
+	if errors.Is(err, sandbox.ErrRunning) {
+		return &usageError{err}
+	}
+	return fmt.Errorf("start the sandbox: %w", err)
 }
 
 // playSandbox opens the console on a sandbox of this process.
@@ -85,7 +93,7 @@ func (a *app) playSandbox(ctx context.Context, o sandbox.Options) (err error) {
 	}()
 	s, err := sandbox.Start(ctx, o)
 	if err != nil {
-		return fmt.Errorf("start the sandbox: %w", err)
+		return badStart(err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	cfg, err := config.Load(filepath.Join(o.Dir, "dutyops.yaml"))
