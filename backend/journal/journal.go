@@ -120,10 +120,10 @@ func (j *Journal) Append(ctx context.Context, run string, kind Kind, body any) (
 	e.Hash = digest(e)
 	if _, err = tx.ExecContext(ctx, `INSERT INTO entries(seq,at,run,kind,body,prev,hash) VALUES(?,?,?,?,?,?,?)`,
 		e.Seq, e.At.Format(time.RFC3339Nano), e.Run, string(e.Kind), string(e.Body), e.Prev, e.Hash); err != nil {
-		return Entry{}, fmt.Errorf("journal %s: %w", kind, err)
+		return Entry{}, dirError(j.dir, fmt.Errorf("journal %s: %w", kind, err))
 	}
 	if err := tx.Commit(); err != nil {
-		return Entry{}, fmt.Errorf("journal %s: %w", kind, err)
+		return Entry{}, dirError(j.dir, fmt.Errorf("journal %s: %w", kind, err))
 	}
 	return e, nil
 }

@@ -337,7 +337,8 @@ func (x *Executor) halt(ctx context.Context, r *record, id, problem string, caus
 		c.Next = "nothing was changed; mend the cause and start again"
 	}
 	if err := x.write(ctx, r, id, journal.RunClosed, c); err != nil {
-		return r.snapshot(), fmt.Errorf("%w: %s; and the journal cannot be written: %w", kind, problem, err)
+		// Its end is not on disk, so it will be found as interrupted.
+		return r.snapshot(), fmt.Errorf("%w: %s; nor could that be journaled (%w); %s", kind, problem, err, c.Next)
 	}
 	if errors.Is(cause, kind) {
 		return r.snapshot(), fmt.Errorf("%w; %s", cause, c.Next)

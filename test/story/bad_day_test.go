@@ -1,6 +1,8 @@
 package story
 
 import (
+	"fmt"
+	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
@@ -152,4 +154,42 @@ func TestRollbackOfAParkedRunLeavesNoDivergence(t *testing.T) {
 		code, out, _ := w.run("status")
 		return code == 0, string(out)
 	})
+}
+
+// A state directory that fills up: before anything was done the run is refused, later it
+// stops where it is; the message says what to free, and with room again it is taken up.
+func TestStateDirectoryThatFillsUp(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		blocks int // of 512 bytes, the largest file that the process may write
+		code   int
+	}{{"before anything was done", 80, 4}, {"part-way", 320, 5}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := start(t)
+			w.must(0, nil, "status")
+			cmd := w.command("failover", "--to", "standby", "--yes", "--reason", "a full disk")
+			sh := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -f %d && exec "$0" "$@"`, c.blocks)) //nolint:gosec,noctx // our own binary, which ends by itself
+			sh.Args = append(sh.Args, cmd.Args...)
+			sh.Env, sh.Dir = cmd.Env, cmd.Dir
+			out, _ := sh.CombinedOutput()
+			if code := sh.ProcessState.ExitCode(); code != c.code || !strings.Contains(string(out), "free space") {
+				t.Fatalf("exit %d, want %d and what to do\n%s", code, c.code, out)
+			}
+			if c.code == 4 {
+				w.usersServedBy("primary")
+			}
+			var l struct{ Runs []runDoc }
+			w.must(0, &l, "runs", "list")
+			switch {
+			case len(l.Runs) == 1 && l.Runs[0].State == "interrupted":
+				w.must(0, nil, "runs", "resume", l.Runs[0].ID, "--yes")
+			case len(l.Runs) == 0 && c.code == 4: // not even its opening found room
+				w.must(0, nil, "failover", "--to", "standby", "--yes", "--reason", "with room again")
+			default:
+				t.Fatalf("runs: %+v", l.Runs)
+			}
+			w.usersServedBy("standby")
+			w.must(0, nil, "runs", "verify")
+		})
+	}
 }
