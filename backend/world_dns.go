@@ -17,10 +17,8 @@ import (
 )
 
 func zoneChange(p *failoverplan.Plan, s failoverplan.Step) (failoverplan.ZoneChange, error) {
-	for _, z := range p.DNS {
-		if z.Zone == s.Zone {
-			return z, nil
-		}
+	if z, ok := p.Change(s); ok {
+		return z, nil
 	}
 	return failoverplan.ZoneChange{}, fmt.Errorf("the plan has no change for zone %s", s.Zone)
 }
@@ -120,31 +118,40 @@ func (e *Engine) verifyUsers(ctx context.Context, sc *runbook.Scene, s failoverp
 	defer cancel()
 	g, gctx := errgroup.WithContext(wait)
 	g.SetLimit(16)
-	seen := map[string]bool{}
-	for _, z := range sc.Plan.DNS {
-		for _, c := range z.Changes {
-			name := c.After.Name
-			if seen[name] {
-				continue
-			}
-			seen[name] = true
-			g.Go(func() error {
-				_, err := poll(gctx, func() (bool, string, error) {
-					ok, why := served(gctx, client, url, name, site.Name, site.Gateway.SiteHeader)
-					return ok, why, nil
-				})
-				if err != nil {
-					return fmt.Errorf("%s: %w", name, err)
-				}
-				return nil
+	names := movedNames(sc.Plan)
+	for _, name := range names {
+		g.Go(func() error {
+			_, err := poll(gctx, func() (bool, string, error) {
+				ok, why := served(gctx, client, url, name, site.Name, site.Gateway.SiteHeader)
+				return ok, why, nil
 			})
-		}
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+			return nil
+		})
 	}
 	err := g.Wait()
 	if err != nil {
 		return runbook.Result{Evidence: []string{"asked " + url}}, err
 	}
-	return runbook.Result{Evidence: []string{fmt.Sprintf("%d names answer through %s", len(seen), url)}}, nil
+	return runbook.Result{Evidence: []string{fmt.Sprintf("%d names answer through %s", len(names), url)}}, nil
+}
+
+// movedNames are the names that a plan moves, by a change of their own or as aliases.
+func movedNames(p *failoverplan.Plan) []string {
+	var out []string
+	for _, z := range p.DNS {
+		for _, c := range z.Changes { // sorted by name
+			if n := len(out); n == 0 || out[n-1] != c.After.Name {
+				out = append(out, c.After.Name)
+			}
+		}
+	}
+	for _, f := range p.Follows {
+		out = append(out, f.Name)
+	}
+	return out
 }
 
 func served(ctx context.Context, c *resty.Client, url, host, site, header string) (ok bool, why string) {

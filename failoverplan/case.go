@@ -110,8 +110,12 @@ func explain(site string, p PlatformState) []string {
 // the site that served before goes on being the one that writes, as long as any name
 // points at it.
 func serving(t *Topology, s *Situation) (string, []string) {
-	votes := map[string]int{}
+	votes, all := map[string]int{}, 0
 	for _, d := range s.Domains {
+		if d.LeftOut {
+			continue
+		}
+		all++
 		if _, ok := t.Site(d.Site); ok {
 			votes[d.Site]++
 		}
@@ -126,10 +130,10 @@ func serving(t *Topology, s *Situation) (string, []string) {
 		best, n = last, votes[last]
 	}
 	switch {
-	case best != "" && n == len(s.Domains):
+	case best != "" && n == all:
 		return best, nil
 	case best != "":
-		return best, []string{fmt.Sprintf("%d of %d names point at %s", n, len(s.Domains), best)}
+		return best, []string{fmt.Sprintf("%d of %d names point at %s", n, all, best)}
 	case s.LastServing != "":
 		return s.LastServing, []string{"DNS cannot be read now; " + s.LastServing + " served when it last could"}
 	}

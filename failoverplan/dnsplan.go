@@ -2,145 +2,254 @@ package failoverplan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 )
 
-// dnsChanges computes the exact change set: only names of the inventory, only from
-// values known as a site's gateway to those of the target; anything else is a gate
-// that refuses (promise 4). Zones, names and types come in a stable order.
-func dnsChanges(r Request, to string, stations []string) ([]ZoneChange, []Gate) {
-	target, _ := r.Topology.Site(to)
-	zones := map[string]*ZoneChange{}
-	var foreign []string
-	var unread []string
-	for zone, why := range r.LiveProblems {
-		unread = append(unread, zone+": "+why)
-	}
-	sort.Strings(unread)
+// dnsPlan is what a plan does to DNS, and what stands in its way.
+type dnsPlan struct {
+	zones   []ZoneChange
+	follows []Follower
+	stops   []Stop
+	gates   []Gate
+}
 
-	for _, d := range r.Topology.Domains {
-		if !slices.Contains(stations, d.Station) {
+// dnsWork is the making of a dnsPlan: every name of the inventory is looked at once.
+type dnsWork struct {
+	r      Request
+	target Site
+	asked  map[string]bool // stations
+	domain map[string]int  // name -> place in the inventory
+	zones  map[string]bool // zones of the inventory
+	live   map[string]liveSets
+	left   map[string]string // name -> reason for leaving it out
+
+	out      dnsPlan
+	there    int // names that point at the target already
+	looked   int // names that were looked at
+	followed map[string][]int
+}
+
+// liveTypes are the types that a provider reads, in their order within liveSets.
+var liveTypes = [...]string{"A", "AAAA", "CNAME", "HTTPS"}
+
+// liveSets are the live record sets of one name; what does not exist has no values.
+type liveSets [len(liveTypes)]RecordSet
+
+func (l liveSets) of(typ string) RecordSet { return l[slices.Index(liveTypes[:], typ)] }
+
+// dnsChanges computes the exact change set (promise 4): only names of the inventory and
+// of the stations asked for, only from values known as a site's gateway to those of the
+// target. What is anything else is a stop for its name, and refuses the plan unless a
+// person has left the name out. Zones, names and types come in a stable order.
+func dnsChanges(r Request, to string, stations []string) dnsPlan {
+	w := newDNSWork(r, to, stations)
+	changes := map[string]*ZoneChange{}
+	unread := map[string]bool{}
+	for i, d := range r.Topology.Domains {
+		if !w.asked[d.Station] {
 			continue
 		}
 		if _, bad := r.LiveProblems[d.Zone]; bad {
+			unread[d.Zone] = true
 			continue
 		}
-		live := setsOf(r.Live[d.Zone], d.Name)
-		if why := untouchable(r.Topology, live); why != "" {
-			foreign = append(foreign, d.Name+" "+why)
+		w.looked++
+		there := w.there
+		cs, stop := w.judge(i)
+		if _, out := w.left[d.Name]; out {
+			cs, w.there = nil, there
+		}
+		if stop != nil {
+			w.stop(d, *stop)
 			continue
 		}
-		for _, typ := range []string{"A", "AAAA"} {
-			if c, ok := change(d, target, typ, live); ok {
-				z := zones[d.Zone]
-				if z == nil {
-					z = &ZoneChange{Zone: d.Zone, Provider: d.Provider}
-					zones[d.Zone] = z
-				}
-				z.Changes = append(z.Changes, c)
+		if len(cs) == 0 {
+			continue
+		}
+		z := changes[d.Zone]
+		if z == nil {
+			z = &ZoneChange{Zone: d.Zone, Provider: d.Provider}
+			changes[d.Zone] = z
+		}
+		z.Changes = append(z.Changes, cs...)
+	}
+	w.follow(changes)
+	w.owners(changes)
+	w.out.zones = sortedZones(changes)
+	w.out.gates = append([]Gate{w.readGate(unread)}, w.stopGates()...)
+	w.out.gates = append(w.out.gates, w.onGate(), w.askedGate())
+	if r.Armed != nil {
+		w.out.gates = append(w.out.gates, w.driftGate())
+	}
+	return w.out
+}
+
+func newDNSWork(r Request, to string, stations []string) *dnsWork {
+	n := len(r.Topology.Domains)
+	w := &dnsWork{
+		r: r, asked: set(stations), domain: make(map[string]int, n), zones: map[string]bool{}, live: make(map[string]liveSets, n),
+		left: map[string]string{}, followed: map[string][]int{},
+	}
+	w.target, _ = r.Topology.Site(to)
+	for i, d := range r.Topology.Domains {
+		w.domain[d.Name] = i
+		w.zones[d.Zone] = true
+	}
+	for zone, sets := range r.Live {
+		for _, s := range sets {
+			i, ours := w.domain[s.Name]
+			t := slices.Index(liveTypes[:], s.Type)
+			if !ours || t < 0 || r.Topology.Domains[i].Zone != zone {
+				continue
 			}
+			l := w.live[s.Name]
+			s.Values = sorted(s.Values)
+			l[t] = s
+			w.live[s.Name] = l
 		}
 	}
-	var out []ZoneChange
-	for _, z := range zones {
-		sort.Slice(z.Changes, func(i, k int) bool {
-			a, b := z.Changes[i], z.Changes[k]
-			if a.After.Name != b.After.Name {
-				return a.After.Name < b.After.Name
+	for _, l := range r.LeaveOut {
+		w.left[l.Name] = l.Reason
+	}
+	return w
+}
+
+func set(list []string) map[string]bool {
+	m := make(map[string]bool, len(list))
+	for _, s := range list {
+		m[s] = true
+	}
+	return m
+}
+
+func sorted(values []string) []string {
+	out := slices.Clone(values)
+	slices.Sort(out)
+	return out
+}
+
+func sortedZones(m map[string]*ZoneChange) []ZoneChange {
+	out := make([]ZoneChange, 0, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		z := m[name]
+		slices.SortFunc(z.Changes, func(a, b RecordChange) int {
+			if c := strings.Compare(a.After.Name, b.After.Name); c != 0 {
+				return c
 			}
-			return a.After.Type < b.After.Type
+			return strings.Compare(a.After.Type, b.After.Type)
 		})
-		out = append(out, *z)
-	}
-	sort.Slice(out, func(i, k int) bool { return out[i].Zone < out[k].Zone })
-	return out, []Gate{readGate(unread), foreignGate(foreign)}
-}
-
-func readGate(unread []string) Gate {
-	if len(unread) == 0 {
-		return Gate{Gate: "dns-readable", Passed: true, Evidence: "the live records were read through the provider"}
-	}
-	return Gate{Gate: "dns-readable", Evidence: strings.Join(unread, "; "), ClearsWhen: "the DNS provider answers with our credential; `dutyops doctor` tests it"}
-}
-
-func foreignGate(foreign []string) Gate {
-	if len(foreign) == 0 {
-		return Gate{Gate: "known-values", Passed: true, Evidence: "every name holds gateway addresses of known sites and nothing else"}
-	}
-	return Gate{Gate: "known-values", Evidence: strings.Join(foreign, "; "), ClearsWhen: "the records are put right at the provider, or the configuration learns the address"}
-}
-
-func setsOf(live []RecordSet, name string) map[string]RecordSet {
-	out := map[string]RecordSet{}
-	for _, s := range live {
-		if s.Name == name {
-			out[s.Type] = s
+		if len(z.Changes) > 0 {
+			out = append(out, *z)
 		}
 	}
 	return out
 }
 
-// untouchable says why a name must not be changed; "" when it may.
-func untouchable(t *Topology, live map[string]RecordSet) string {
-	if c, ok := live["CNAME"]; ok {
-		return fmt.Sprintf("is a CNAME to %s: switch that name instead", strings.Join(c.Values, ", "))
-	}
-	if h, ok := live["HTTPS"]; ok && hasHint(h) {
-		return "has an HTTPS record with address hints, which would keep browsers at the old site"
-	}
-	if len(live["A"].Values) == 0 && len(live["AAAA"].Values) == 0 {
-		return "has no address records: it is not created by a switch"
-	}
-	for _, typ := range []string{"A", "AAAA"} {
-		for _, v := range live[typ].Values {
-			if _, ok := t.GatewaySite(v); !ok {
-				return fmt.Sprintf("holds %s %s, which is no gateway of ours", typ, v)
-			}
-		}
-	}
-	return ""
+func (w *dnsWork) stop(d Domain, s Stop) {
+	s.Name, s.Station, s.Zone = d.Name, d.Station, d.Zone
+	s.LeftOut = w.left[d.Name]
+	w.out.stops = append(w.out.stops, s)
 }
 
-func hasHint(s RecordSet) bool {
-	for _, v := range s.Values {
-		if strings.Contains(v, "ipv4hint") || strings.Contains(v, "ipv6hint") {
-			return true
+// follow looks at the names that are aliases within the inventory: they move with their
+// target, so the target may only move when all of them are asked for, and they may only
+// count on a target that moves or is there.
+func (w *dnsWork) follow(changes map[string]*ZoneChange) {
+	stopped := map[string]bool{}
+	for _, s := range w.out.stops {
+		stopped[s.Name] = true
+	}
+	for i, d := range w.r.Topology.Domains {
+		end, ok := w.endOf(d.Name)
+		if !ok || end == d.Name {
+			continue
+		}
+		t := w.r.Topology.Domains[w.domain[end]]
+		if !w.asked[d.Station] {
+			w.followed[end] = append(w.followed[end], i)
+			continue
+		}
+		if _, bad := w.r.LiveProblems[d.Zone]; bad || stopped[d.Name] {
+			continue
+		}
+		_, tOut := w.left[end]
+		_, out := w.left[d.Name]
+		switch {
+		case !w.asked[t.Station]:
+			w.stop(d, Stop{
+				Gate: "alias-target", Evidence: fmt.Sprintf("is an alias of %s, which belongs to station %s and is not asked for", end, t.Station),
+				ClearsWhen: "station " + t.Station + " is moved, too, or the name is left out",
+			})
+		case tOut && !out:
+			w.stop(d, Stop{
+				Gate: "alias-target", Evidence: fmt.Sprintf("is an alias of %s, which is left out", end),
+				ClearsWhen: "the name is left out as well, or its target is not",
+			})
+		case !out:
+			w.out.follows = append(w.out.follows, Follower{Name: d.Name, Station: d.Station, Target: end})
 		}
 	}
-	return false
+	for _, end := range slices.Sorted(maps.Keys(w.followed)) {
+		t := w.r.Topology.Domains[w.domain[end]]
+		if !w.asked[t.Station] || stopped[end] || !drop(changes[t.Zone], end) {
+			continue
+		}
+		var others []string
+		for _, i := range w.followed[end] {
+			d := w.r.Topology.Domains[i]
+			others = append(others, d.Name+" ("+d.Station+")")
+		}
+		w.stop(t, Stop{
+			Gate: "only-what-was-asked", Evidence: "names of other stations are aliases of it and would move, too: " + some(others),
+			ClearsWhen: "those stations are asked for as well, or the name is left out",
+		})
+	}
+	order := w.domain
+	slices.SortStableFunc(w.out.stops, func(a, b Stop) int { return order[a.Name] - order[b.Name] })
 }
 
-// change is the one type's change for a domain; ok is false when nothing changes.
-// An AAAA that the target has no address for is removed, and comes back at failback.
-func change(d Domain, target Site, typ string, live map[string]RecordSet) (RecordChange, bool) {
-	want := target.GatewayV4
-	if typ == "AAAA" {
-		want = target.GatewayV6
+// drop takes a name out of a zone's change; false when it is not in it.
+func drop(z *ZoneChange, name string) bool {
+	if z == nil {
+		return false
 	}
-	have, exists := live[typ]
-	if !slices.Contains(d.Types, typ) && !exists {
-		return RecordChange{}, false
+	n := len(z.Changes)
+	z.Changes = slices.DeleteFunc(z.Changes, func(c RecordChange) bool { return c.After.Name == name })
+	return len(z.Changes) < n
+}
+
+// endOf follows a name's aliases within the inventory to the last of its names. ok is
+// false for a chain that leaves the inventory, or never ends.
+func (w *dnsWork) endOf(name string) (end string, ok bool) {
+	for range maxAliases {
+		alias := w.live[name].of("CNAME").Values
+		if len(alias) == 0 {
+			return name, true
+		}
+		if len(alias) != 1 {
+			return "", false
+		}
+		if _, gw := w.r.Topology.GatewaySite(alias[0]); gw {
+			return name, true
+		}
+		if _, ours := w.domain[alias[0]]; !ours {
+			return "", false
+		}
+		name = alias[0]
 	}
-	if len(want) == 0 && !exists {
-		return RecordChange{}, false
+	return "", false
+}
+
+// maxAliases bounds a chain of aliases, as resolvers do.
+const maxAliases = 8
+
+// some names the first of many, for a line that a person reads.
+func some(list []string) string {
+	const most = 5
+	if len(list) <= most {
+		return strings.Join(list, "; ")
 	}
-	if !exists {
-		have = RecordSet{Name: d.Name, Type: typ}
-	}
-	vals := slices.Clone(want)
-	sort.Strings(vals)
-	before := slices.Clone(have.Values)
-	sort.Strings(before)
-	if slices.Equal(vals, before) {
-		return RecordChange{}, false
-	}
-	have.Values = before
-	after := RecordSet{Name: d.Name, Type: typ, TTL: d.TTL, Values: vals}
-	if len(vals) == 0 {
-		after.TTL = 0
-		after.Values = nil
-	}
-	return RecordChange{Station: d.Station, Before: have, After: after}, true
+	return fmt.Sprintf("%s; and %d more", strings.Join(list[:most], "; "), len(list)-most)
 }

@@ -2,7 +2,6 @@ package failoverplan
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -10,6 +9,10 @@ import (
 type Limits struct {
 	// MaxSyncLag in seconds.
 	MaxSyncLag float64
+	// MaxDrift is how many record sets may differ from the armed picture.
+	MaxDrift int
+	// TTLChoreography: every planned switch lowers the TTLs beforehand.
+	TTLChoreography bool
 }
 
 // gatesFor evaluates every gate that does not need the DNS records.
@@ -40,7 +43,7 @@ func caseGate(j Judgement) Gate {
 func otherSiteGate(s *Situation, j Judgement, to string, stations []string) Gate {
 	g := Gate{Gate: "target-not-serving", Passed: true, Evidence: fmt.Sprintf("%s serves, %s takes over", j.Serving, to)}
 	if away := elsewhere(s, to, stations); to == j.Serving && len(away) > 0 {
-		g.Evidence = fmt.Sprintf("%s serves, but not these names: %s", to, strings.Join(away, ", "))
+		g.Evidence = fmt.Sprintf("%s serves, but not these names: %s", to, some(away))
 	} else if to == j.Serving && to == j.DataSite {
 		g.Passed = false
 		g.Evidence = to + " serves already"
@@ -56,8 +59,9 @@ func otherSiteGate(s *Situation, j Judgement, to string, stations []string) Gate
 // elsewhere lists the names of the stations (nil = all) that are known not to point at the site.
 func elsewhere(s *Situation, site string, stations []string) []string {
 	var out []string
+	asked := set(stations)
 	for _, d := range s.Domains {
-		if d.Site != "" && d.Site != site && (stations == nil || slices.Contains(stations, d.Station)) {
+		if d.Site != "" && d.Site != site && (stations == nil || asked[d.Station]) {
 			out = append(out, d.Name)
 		}
 	}
@@ -67,7 +71,7 @@ func elsewhere(s *Situation, site string, stations []string) []string {
 func awayGate(s *Situation, j Judgement, to string) Gate {
 	away := elsewhere(s, to, nil)
 	if j.Serving == to && j.DataSite == to && len(away) > 0 {
-		return Gate{Gate: "away-from-home", Passed: true, Evidence: fmt.Sprintf("%s serves, but not these names: %s", to, strings.Join(away, ", "))}
+		return Gate{Gate: "away-from-home", Passed: true, Evidence: fmt.Sprintf("%s serves, but not these names: %s", to, some(away))}
 	}
 	if j.Serving == to && j.DataSite == to {
 		return Gate{Gate: "away-from-home", Evidence: to + " serves already: there is nothing to bring home", ClearsWhen: "another site serves"}

@@ -18,8 +18,12 @@ func hash(p *Plan) string {
 		From, To string
 		Stations []string
 		DNS      []ZoneChange
+		Lower    []ZoneChange
+		Restore  []ZoneChange
+		Follows  []Follower
+		LeaveOut []LeftOut
 		Steps    []Step
-	}{1, p.Kind, p.Mode, p.Force, p.Case, p.From, p.To, p.Stations, p.DNS, p.Steps})
+	}{2, p.Kind, p.Mode, p.Force, p.Case, p.From, p.To, p.Stations, p.DNS, p.Lower, p.Restore, p.Follows, p.LeaveOut, p.Steps})
 	if err != nil {
 		panic("failoverplan: a plan of plain values cannot fail to marshal: " + err.Error())
 	}

@@ -42,6 +42,11 @@ const (
 	PhasePropagate Phase = "propagate"
 	PhaseVerify    Phase = "verify"
 	PhaseReprotect Phase = "re-protect"
+	// PhasePrepare is before a planned switch: users are served where they are, and its
+	// time is nobody's outage.
+	PhasePrepare Phase = "prepare"
+	// PhaseCommit comes when a person has committed the run, not before.
+	PhaseCommit Phase = "commit"
 )
 
 // StepAction names what a step does; the engine has one handler per action.
@@ -78,6 +83,13 @@ const (
 	ActVerifyUsers StepAction = "verify-users"
 	// ActReprotect makes Step.Component at Step.Site follow Step.Peer.
 	ActReprotect StepAction = "re-protect"
+	// ActLowerTTL writes the TTLs of Plan.Lower of one zone; the values stay.
+	ActLowerTTL StepAction = "lower-ttl"
+	// ActWaitTTL waits Step.WaitS seconds from the moment that every authoritative server
+	// gives the lowered TTL. It can be stopped. R0.
+	ActWaitTTL StepAction = "wait-ttl"
+	// ActRestoreTTL writes the TTLs of Plan.Restore of one zone, after the commit.
+	ActRestoreTTL StepAction = "restore-ttl"
 )
 
 // Step is one thing to do. Fields that an action does not use are empty.
@@ -95,6 +107,8 @@ type Step struct {
 	Feed      string       `json:"feed,omitempty"`
 	Zone      string       `json:"zone,omitempty"`
 	Provider  string       `json:"provider,omitempty"`
+	// WaitS is how long, in seconds, a step waits by design.
+	WaitS uint32 `json:"wait_s,omitempty"`
 
 	// BestEffort steps are recorded as skipped with their evidence when they cannot be
 	// done; they never stop the run.
@@ -116,7 +130,8 @@ type RecordSet struct {
 }
 
 // RecordChange is the exact before and after of one record set. An empty After.Values
-// removes the set (only ever an AAAA that the target has no address for).
+// removes the set (only ever an AAAA that the target has no address for). A name that
+// moves has all its address sets in the plan, also one whose values stay.
 type RecordChange struct {
 	Station string    `json:"station"`
 	Before  RecordSet `json:"before"`
@@ -141,6 +156,35 @@ type Gate struct {
 	ClearsWhen string `json:"clears_when,omitempty"`
 }
 
+// Stop says why one name cannot be switched, or not without a person who accepts it.
+type Stop struct {
+	Name    string `json:"name"`
+	Station string `json:"station"`
+	Zone    string `json:"zone"`
+	// Gate is the gate that refuses because of it.
+	Gate string `json:"gate"`
+	// Soft stops are passed by --forced.
+	Soft       bool   `json:"soft,omitempty"`
+	Evidence   string `json:"evidence"`
+	ClearsWhen string `json:"clears_when"`
+	// LeftOut is the reason of the person who left the name out; "" when it refuses the plan.
+	LeftOut string `json:"left_out,omitempty"`
+}
+
+// LeftOut is a name that a person has left out of a plan, with the reason (promise 9).
+type LeftOut struct {
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+}
+
+// Follower is a name that is an alias of another one of the inventory: it moves with
+// Target and has no change of its own.
+type Follower struct {
+	Name    string `json:"name"`
+	Station string `json:"station"`
+	Target  string `json:"target"`
+}
+
 // Plan is what would be done, complete and exact. Immutable; Hash binds approval to it.
 type Plan struct {
 	Kind PlanKind `json:"kind"`
@@ -153,10 +197,21 @@ type Plan struct {
 	Stations []string     `json:"stations"`
 	Because  []string     `json:"because"`
 	DNS      []ZoneChange `json:"dns"`
-	Steps    []Step       `json:"steps"`
-	Gates    []Gate       `json:"gates"`
-	// Hash is over kind, mode, case, from, to, stations, dns and steps: what will be
-	// done, not when it was planned nor how the evidence is worded.
+	// Lower and Restore are the TTLs that a planned switch writes before it and after its
+	// commit; the values stay.
+	Lower   []ZoneChange `json:"lower,omitempty"`
+	Restore []ZoneChange `json:"restore,omitempty"`
+	// Follows lists the names that move without a change of their own.
+	Follows []Follower `json:"follows,omitempty"`
+	// Stops lists the names that cannot be switched, in the order of the inventory.
+	Stops []Stop `json:"stops"`
+	// LeaveOut lists the names that a person has left out, in the order of the inventory.
+	LeaveOut []LeftOut `json:"leave_out,omitempty"`
+	Steps    []Step    `json:"steps"`
+	Gates    []Gate    `json:"gates"`
+	// Hash is over kind, mode, case, from, to, stations, dns, lower, restore, follows,
+	// leave_out and steps: what will be done, not when it was planned nor how the evidence
+	// is worded.
 	Hash string `json:"hash"`
 }
 
@@ -176,6 +231,51 @@ func (p *Plan) Records() int {
 	n := 0
 	for _, z := range p.DNS {
 		n += len(z.Changes)
+	}
+	return n
+}
+
+// Change returns the change that a step of the plan writes; ok is false for a step that
+// writes no DNS, or none of this plan.
+func (p *Plan) Change(s Step) (z ZoneChange, ok bool) {
+	var zs []ZoneChange
+	switch s.Action {
+	case ActSwitchDNS:
+		zs = p.DNS
+	case ActLowerTTL:
+		zs = p.Lower
+	case ActRestoreTTL:
+		zs = p.Restore
+	default:
+		return z, false
+	}
+	for _, z := range zs {
+		if z.Zone == s.Zone {
+			return z, true
+		}
+	}
+	return z, false
+}
+
+// Wait is how long, in seconds, the plan waits by design before it switches.
+func (p *Plan) Wait() uint32 {
+	var n uint32
+	for _, s := range p.Steps {
+		n += s.WaitS
+	}
+	return n
+}
+
+// Names counts the names that the plan changes.
+func (p *Plan) Names() int {
+	n := 0
+	for _, z := range p.DNS {
+		last := ""
+		for _, c := range z.Changes { // sorted by name
+			if c.After.Name != last {
+				n, last = n+1, c.After.Name
+			}
+		}
 	}
 	return n
 }

@@ -3,7 +3,9 @@ package failoverplan
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // ErrBadRequest is a plan request that makes no sense in this topology.
@@ -22,6 +24,19 @@ type Request struct {
 	Live map[string][]RecordSet
 	// LiveProblems: zone -> why its records could not be read through the provider.
 	LiveProblems map[string]string
+	// LeaveOut takes names out of the plan, each with its reason.
+	LeaveOut []LeftOut
+	// GracefulTTL asks for lowered TTLs before a planned switch; a forced one never waits.
+	GracefulTTL bool
+	// Armed holds the record sets of a name as they were when the switch was armed; nil =
+	// nothing is armed.
+	Armed map[string][]RecordSet
+	// Owners: name -> another controller that holds the name for its own.
+	Owners map[string]Owner
+	// MinTTL in seconds by provider.
+	MinTTL map[string]uint32
+	// OwedTTL is the TTL that a run which was never committed has still to give back.
+	OwedTTL map[SetKey]uint32
 }
 
 // Make plans. The error is ErrBadRequest with what to do; a plan that a rule
@@ -36,14 +51,20 @@ func Make(r Request) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
+	left, err := leftOut(r, stations)
+	if err != nil {
+		return nil, err
+	}
+	r.LeaveOut = left
 	p := &Plan{
-		Kind: r.Kind, Force: r.Force, Case: j.Case, From: j.Serving, To: to,
-		Stations: stations, Because: append(j.Because, because...),
+		Kind: r.Kind, Mode: mode(r, j), Force: r.Force, Case: j.Case, From: j.Serving, To: to,
+		Stations: stations, Because: append(j.Because, because...), LeaveOut: left,
 	}
 	p.Gates = gatesFor(r.Kind, r.Topology, r.Situation, j, to, stations, r.Limits)
-	changes, gates := dnsChanges(r, to, stations)
-	p.DNS = changes
-	p.Gates = append(p.Gates, gates...)
+	dns := dnsChanges(r, to, stations)
+	p.DNS, p.Follows, p.Stops = dns.zones, dns.follows, append([]Stop{}, dns.stops...)
+	p.Gates = append(p.Gates, dns.gates...)
+	wait := ttls(r, p)
 
 	m := move{Topology: r.Topology, Situation: r.Situation, To: to, BusinessFrom: j.Serving, DataFrom: j.DataSite, Kind: r.Kind}
 	all := coversAll(r, to, stations)
@@ -59,21 +80,71 @@ func Make(r Request) (*Plan, error) {
 	}
 	m.Business = m.Business && m.BusinessFrom != to
 	m.Data = m.Data && m.DataFrom != to
-	p.Mode = mode(r, j)
-	p.Steps = steps(p, m)
+	p.Steps = steps(p, m, wait)
 	p.Hash = hash(p)
 	return p, nil
 }
 
 // coversAll tells whether every name points at the site once the stations have moved.
 func coversAll(r Request, to string, stations []string) bool {
+	there, asked := map[string]bool{}, set(stations)
+	for _, s := range r.Situation.Domains {
+		there[s.Name] = s.Site == to
+	}
 	for _, d := range r.Topology.Domains {
-		there := slices.ContainsFunc(r.Situation.Domains, func(s DomainState) bool { return s.Name == d.Name && s.Site == to })
-		if !there && !slices.Contains(stations, d.Station) {
+		if !there[d.Name] && !asked[d.Station] {
 			return false
 		}
 	}
 	return true
+}
+
+// leftOut checks the names that a person leaves out and puts them in the inventory's order.
+func leftOut(r Request, stations []string) ([]LeftOut, error) {
+	if len(r.LeaveOut) == 0 {
+		return nil, nil
+	}
+	reasons := map[string]string{}
+	for _, l := range r.LeaveOut {
+		if strings.TrimSpace(l.Reason) == "" {
+			return nil, fmt.Errorf("%w: leaving out %s needs a reason: --leave-out '%s: why'", ErrBadRequest, l.Name, l.Name)
+		}
+		if reasons[l.Name] != "" {
+			return nil, fmt.Errorf("%w: %s is left out twice", ErrBadRequest, l.Name)
+		}
+		reasons[l.Name] = l.Reason
+	}
+	asked := set(stations)
+	var out []LeftOut
+	for _, d := range r.Topology.Domains {
+		if why := reasons[d.Name]; why != "" && asked[d.Station] {
+			out = append(out, LeftOut{d.Name, why})
+			delete(reasons, d.Name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(reasons)) {
+		return nil, fmt.Errorf("%w: %q cannot be left out: it is no name of the stations %v; `dutyops dns check` lists the names", ErrBadRequest, name, stations)
+	}
+	return out, nil
+}
+
+// ttls adds the choreography of TTLs to a plan that may have one, and says in the plan
+// why another has none. It returns how long, in seconds, the old TTLs take to run out.
+func ttls(r Request, p *Plan) uint32 {
+	if !r.GracefulTTL && !r.Limits.TTLChoreography {
+		owed(r, p)
+		return 0
+	}
+	if p.Mode != Graceful {
+		p.Because = append(p.Because, "TTLs are not lowered first: this is no planned switch, and nobody waits")
+		owed(r, p)
+		return 0
+	}
+	wait := choreograph(r, p)
+	if wait == 0 {
+		p.Because = append(p.Because, "no TTL has to be lowered first: all are short enough")
+	}
+	return wait
 }
 
 func target(r Request, j Judgement) (string, []string, error) {
@@ -114,14 +185,15 @@ func stationSet(r Request) ([]string, error) {
 	if len(r.Stations) == 0 {
 		return all, nil
 	}
+	known, asked := set(all), set(r.Stations)
 	for _, s := range r.Stations {
-		if !slices.Contains(all, s) {
+		if !known[s] {
 			return nil, fmt.Errorf("%w: there is no station %q; stations are %v", ErrBadRequest, s, all)
 		}
 	}
 	var out []string
 	for _, s := range all { // topology order, no doubles
-		if slices.Contains(r.Stations, s) {
+		if asked[s] {
 			out = append(out, s)
 		}
 	}

@@ -123,30 +123,6 @@ func TestStationsSubsetMovesNamesOnly(t *testing.T) {
 	}
 }
 
-func TestForeignValuesAreAHardStop(t *testing.T) {
-	for name, sets := range map[string][]RecordSet{
-		"no gateway": {{Name: "pvg.example.test", Type: "A", TTL: 60, Values: []string{"203.0.113.99"}}},
-		"CNAME":      {{Name: "pvg.example.test", Type: "CNAME", TTL: 60, Values: []string{"x.example.test"}}},
-		"HTTPS hint": {{Name: "pvg.example.test", Type: "A", TTL: 60, Values: []string{"192.0.2.10"}}, {Name: "pvg.example.test", Type: "HTTPS", Values: []string{"1 . ipv4hint=192.0.2.10"}}},
-		"no records": {},
-	} {
-		topo := testTopology()
-		topo.Domains = topo.Domains[:1]
-		s := testWorld(topo, "primary", "primary")
-		s.setPlatform("primary", Business, Down)
-		r := request(topo, s, Failover)
-		r.Live = map[string][]RecordSet{"example.test": sets}
-		r.Force = true
-		p := mustPlan(t, r)
-		if got := blockedGates(p); !slices.Equal(got, []string{"known-values"}) {
-			t.Errorf("%s: blocked by %v, want known-values even with --forced", name, got)
-		}
-		if p.Records() != 0 {
-			t.Errorf("%s: the plan still changes %d record sets", name, p.Records())
-		}
-	}
-}
-
 func TestGates(t *testing.T) {
 	for _, c := range []struct {
 		name  string

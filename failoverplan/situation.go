@@ -69,6 +69,8 @@ type DomainState struct {
 	// when the records name several sites, "foreign" when none of ours.
 	Site   string   `json:"site"`
 	Values []string `json:"values,omitempty"`
+	// LeftOut: a person has left the name out of the last move; it has no say in who serves.
+	LeftOut bool `json:"left_out,omitempty"`
 }
 
 // FeedState says to which site an upstream feed is attached.

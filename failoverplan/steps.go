@@ -18,12 +18,13 @@ func (b *builder) add(s Step) {
 
 // steps lays out the plan in the order that never leaves two writers: stop the old
 // one, wait for its last word, start the new one, move the users, feed it, prove it.
-func steps(p *Plan, m move) []Step {
+func steps(p *Plan, m move, wait uint32) []Step {
 	b := &builder{group: 1}
 	b.add(Step{
 		Phase: PhaseDecide, Action: ActPreflight, Risk: R0, Site: m.To,
 		Title: "Look at the world once more", Why: "the plan holds only for the world it was made from",
 	})
+	lowerTTLs(b, p, wait)
 	leftSideOptional := p.Kind == Failover && p.Mode == Forced
 	if p.Kind == Failback {
 		turnRound(b, m)
@@ -34,7 +35,40 @@ func steps(p *Plan, m move) []Step {
 	feed(b, m, leftSideOptional)
 	proveUsers(b, p, m.To)
 	reprotect(b, m)
+	restoreTTLs(b, p)
 	return b.steps
+}
+
+// lowerTTLs makes the last old answers short ones, while users stay where they are.
+func lowerTTLs(b *builder, p *Plan, wait uint32) {
+	if wait == 0 {
+		return
+	}
+	b.next()
+	for _, z := range p.Lower {
+		b.add(Step{
+			Phase: PhasePrepare, Action: ActLowerTTL, Risk: R2, Zone: z.Zone, Provider: z.Provider,
+			Title: fmt.Sprintf("Lower the TTL of %d record sets of %s", len(z.Changes), z.Zone), Undo: "write the exact previous TTLs",
+			Why: "then resolvers forget the old answer soon after the switch",
+		})
+	}
+	b.next()
+	b.add(Step{
+		Phase: PhasePrepare, Action: ActWaitTTL, Risk: R0, WaitS: wait,
+		Title: fmt.Sprintf("Wait %d s until the old TTLs have run out", wait), Why: "what was looked up before the TTL was lowered is still remembered",
+	})
+}
+
+// restoreTTLs comes with the commit: until then the way back is short.
+func restoreTTLs(b *builder, p *Plan) {
+	b.next()
+	for _, z := range p.Restore {
+		b.add(Step{
+			Phase: PhaseCommit, Action: ActRestoreTTL, Risk: R2, Zone: z.Zone, Provider: z.Provider,
+			Title: fmt.Sprintf("Restore the TTL of %d record sets of %s", len(z.Changes), z.Zone), Undo: "write the short TTLs again",
+			Why: "once the run is committed",
+		})
+	}
 }
 
 // turnRound makes the site that will take over follow the one that serves, and

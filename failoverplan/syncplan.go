@@ -13,7 +13,7 @@ func MakeSync(t *Topology, s *Situation) *Plan {
 	p := &Plan{
 		Kind: SyncRun, Mode: Graceful, Case: j.Case, From: j.Serving, Stations: []string{},
 		Because: []string{fmt.Sprintf("business data is written at %s, the feeds arrive at %s", j.Serving, j.DataSite)},
-		DNS:     []ZoneChange{}, Gates: []Gate{pauseGate(s)},
+		DNS:     []ZoneChange{}, Stops: []Stop{}, Gates: []Gate{pauseGate(s)},
 	}
 	b := &builder{group: 1}
 	for _, k := range []PlatformKind{Business, Data} {

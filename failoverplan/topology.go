@@ -1,5 +1,7 @@
 package failoverplan
 
+import "slices"
+
 // Environment says whether what answers at the other end of the socket is real.
 type Environment string
 
@@ -65,6 +67,8 @@ type Site struct {
 	Emergency bool     `json:"emergency,omitempty"`
 	GatewayV4 []string `json:"gateway_v4,omitempty"`
 	GatewayV6 []string `json:"gateway_v6,omitempty"`
+	// GatewayName is what domains of type CNAME point at; "" = the gateway has no name.
+	GatewayName string `json:"gateway_name,omitempty"`
 
 	Platforms []Platform `json:"platforms"`
 }
@@ -105,11 +109,16 @@ type Domain struct {
 	Provider string `json:"provider"`
 	// Also are further providers that hold the same zone and are kept equal.
 	Also []string `json:"also,omitempty"`
-	// Types are the address record types that exist for the name: A, AAAA.
+	// Types are the record types by which the name points at a gateway: A, AAAA, or CNAME alone.
 	Types []string `json:"types"`
 	// TTL in seconds that a switch writes.
 	TTL uint32 `json:"ttl_s"`
+	// SwitchTTL in seconds is what a planned switch lowers the TTL to beforehand; 0 = DefaultSwitchTTL.
+	SwitchTTL uint32 `json:"switch_ttl_s,omitempty"`
 }
+
+// DefaultSwitchTTL in seconds: short enough that the last old answer is soon forgotten.
+const DefaultSwitchTTL = 5
 
 // Feed is one upstream system that sends messages to the data platform (mission A1, A4).
 type Feed struct {
@@ -186,19 +195,29 @@ func (t *Topology) Stations() []string {
 	return out
 }
 
-// GatewaySite tells which site an address belongs to; ok is false for a stranger's address.
-func (t *Topology) GatewaySite(addr string) (string, bool) {
+// GatewaySite tells which site an address or a gateway's name belongs to; ok is false
+// for a stranger's.
+func (t *Topology) GatewaySite(value string) (string, bool) {
 	for _, s := range t.Sites {
-		for _, a := range s.GatewayV4 {
-			if a == addr {
-				return s.Name, true
-			}
-		}
-		for _, a := range s.GatewayV6 {
-			if a == addr {
-				return s.Name, true
-			}
+		if slices.Contains(s.GatewayV4, value) || slices.Contains(s.GatewayV6, value) || value != "" && value == s.GatewayName {
+			return s.Name, true
 		}
 	}
 	return "", false
+}
+
+// Gateway returns what a record set of the type holds while the site serves: addresses
+// for A and AAAA, the gateway's name for CNAME, nothing for what the site does not have.
+func (s Site) Gateway(typ string) []string {
+	switch typ {
+	case "A":
+		return s.GatewayV4
+	case "AAAA":
+		return s.GatewayV6
+	case "CNAME":
+		if s.GatewayName != "" {
+			return []string{s.GatewayName}
+		}
+	}
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -143,7 +144,7 @@ func (x *Executor) load(ctx context.Context, id string) (*record, error) {
 
 func (x *Executor) proceed(ctx context.Context, r *record, id string, stop <-chan struct{}) (Run, error) {
 	sc := &Scene{Plan: r.opening.Plan, x: x, id: id, r: r}
-	for _, group := range groups(r.opening.Plan.Steps) {
+	for _, group := range groups(stepsOf(r.opening.Plan, false)) {
 		var todo []failoverplan.Step
 		for _, s := range group {
 			if !settled(x.state(r, s.ID)) || s.Action == failoverplan.ActPreflight {
@@ -175,6 +176,13 @@ func nextAfterDone(p *failoverplan.Plan) string {
 		return fmt.Sprintf("%s serves. When %s has recovered: `dutyops sync run`, then `dutyops failback`", p.To, p.From)
 	}
 	return p.To + " serves again"
+}
+
+// stepsOf are the plan's steps after its commit, or those before.
+func stepsOf(p *failoverplan.Plan, committed bool) []failoverplan.Step {
+	return slices.DeleteFunc(slices.Clone(p.Steps), func(s failoverplan.Step) bool {
+		return (s.Phase == failoverplan.PhaseCommit) != committed
+	})
 }
 
 // settled steps are not looked at again on resume; a failed one is.

@@ -1,0 +1,97 @@
+package failoverplan
+
+import "cmp"
+
+// Choreography of TTLs for a planned switch: lower them, let the old ones run out, switch,
+// and put them back once the run is committed. Meanwhile every way back is quick.
+
+// SetKey names one record set.
+type SetKey struct{ Name, Type string }
+
+// autoTTL in seconds is what a TTL below a provider's floor stands for: "automatic"
+// (Cloudflare: 300 s).
+const autoTTL = 300
+
+// lives is how long, in seconds, an answer with the TTL is remembered.
+func lives(ttl, floor uint32) uint32 {
+	if ttl < floor {
+		return autoTTL
+	}
+	return ttl
+}
+
+// choreograph rewrites the plan's changes for a planned switch and returns the seconds
+// that the old TTLs take to run out; 0 = every TTL is short already.
+func choreograph(r Request, p *Plan) (wait uint32) {
+	want := make(map[string]uint32, len(r.Topology.Domains))
+	for _, d := range r.Topology.Domains {
+		want[d.Name] = cmp.Or(d.SwitchTTL, DefaultSwitchTTL)
+	}
+	for n := range p.DNS {
+		z := &p.DNS[n]
+		floor := r.MinTTL[z.Provider]
+		lower := ZoneChange{Zone: z.Zone, Provider: z.Provider}
+		for i := range z.Changes {
+			c := &z.Changes[i]
+			low := max(want[c.After.Name], floor)
+			old := lives(c.Before.TTL, floor)
+			if len(c.Before.Values) > 0 && old > low {
+				short := c.Before
+				short.TTL = low
+				lower.Changes = append(lower.Changes, RecordChange{Station: c.Station, Before: c.Before, After: short})
+				wait = max(wait, old)
+			} else if len(c.Before.Values) > 0 {
+				low = c.Before.TTL
+			}
+			home := c.Before.TTL
+			if len(c.Before.Values) == 0 {
+				home = c.After.TTL
+			}
+			c.Before.TTL = short(c.Before, low)
+			c.After.TTL = short(c.After, low)
+			owe(r, p, z, *c, home)
+		}
+		if len(lower.Changes) > 0 {
+			p.Lower = append(p.Lower, lower)
+		}
+	}
+	return wait
+}
+
+// owed adds to a plan that lowers nothing what an earlier run, not committed, still owes.
+func owed(r Request, p *Plan) {
+	if len(r.OwedTTL) == 0 {
+		return
+	}
+	for n := range p.DNS {
+		z := &p.DNS[n]
+		for _, c := range z.Changes {
+			owe(r, p, z, c, c.After.TTL)
+		}
+	}
+}
+
+// owe notes the TTL that a set gets back after the commit: what an earlier run that was
+// never committed owes it, else home.
+func owe(r Request, p *Plan, z *ZoneChange, c RecordChange, home uint32) {
+	if ttl, ok := r.OwedTTL[SetKey{c.After.Name, c.After.Type}]; ok {
+		home = ttl
+	}
+	if len(c.After.Values) == 0 || home == c.After.TTL {
+		return
+	}
+	if k := len(p.Restore); k == 0 || p.Restore[k-1].Zone != z.Zone {
+		p.Restore = append(p.Restore, ZoneChange{Zone: z.Zone, Provider: z.Provider})
+	}
+	after := c.After
+	after.TTL = home
+	last := &p.Restore[len(p.Restore)-1]
+	last.Changes = append(last.Changes, RecordChange{Station: c.Station, Before: c.After, After: after})
+}
+
+func short(s RecordSet, low uint32) uint32 {
+	if len(s.Values) == 0 {
+		return s.TTL
+	}
+	return low
+}
