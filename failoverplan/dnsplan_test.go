@@ -260,7 +260,9 @@ func TestPlanGatesOfTheZone(t *testing.T) {
 		edit        func(*Request)
 		plain, hard []string // blocked, and still blocked with --forced
 	}{
-		{"as armed", func(r *Request) { r.Armed = map[string][]RecordSet{pvg: {rrset(pvg, "A", v4a), rrset(pvg, "AAAA", v6a)}} }, nil, nil},
+		{"as armed", func(r *Request) {
+			r.Armed = map[string][]RecordSet{pvg: {rrset(pvg, "A", v4a), rrset(pvg, "AAAA", v6a)}}
+		}, nil, nil},
 		{"drifted", func(r *Request) { r.Armed = map[string][]RecordSet{pvg: {rrset(pvg, "A", v4b)}} }, []string{"zone-as-armed"}, nil},
 		{"drifted within the limit", func(r *Request) {
 			r.Armed, r.Limits.MaxDrift = map[string][]RecordSet{pvg: {rrset(pvg, "A", v4b)}}, 2
