@@ -40,6 +40,9 @@ type Action struct {
 	Undo  func(ctx context.Context, s *Scene, step failoverplan.Step) (Result, error)
 	// Verified: Do proves its own effect, Check is not asked again.
 	Verified bool
+	// Stoppable: Do waits, and a stop of the run ends it at once; the step is then failed
+	// and taken up by a resume.
+	Stoppable bool
 	// Timeout bounds each of the three; 0 = one minute.
 	Timeout func(step failoverplan.Step) time.Duration
 }
@@ -51,6 +54,7 @@ type Scene struct {
 	x    *Executor
 	id   string
 	r    *record
+	stop <-chan struct{}
 }
 
 // Fact returns a fact of this run, "" when there is none.
@@ -116,6 +120,8 @@ func (x *Executor) Resume(ctx context.Context, id, operator string, stop <-chan 
 	switch {
 	case r.undoing && r.run.State != RunRolledBack:
 		return x.Rollback(ctx, id, operator, "the roll-back is taken up again", stop)
+	case r.committing && r.run.State != RunDone:
+		return x.Commit(ctx, id, operator, "the commit is taken up again", stop)
 	case r.run.State == RunDone || r.run.State == RunRolledBack || r.run.State == RunCancelled || r.run.State == RunRefused:
 		return r.snapshot(), fmt.Errorf("%w: run %s is %s: there is nothing to take up", ErrRefused, id, r.run.State)
 	}
@@ -142,9 +148,15 @@ func (x *Executor) load(ctx context.Context, id string) (*record, error) {
 	return r, nil
 }
 
+// proceed does what is left of the steps up to the commit.
 func (x *Executor) proceed(ctx context.Context, r *record, id string, stop <-chan struct{}) (Run, error) {
-	sc := &Scene{Plan: r.opening.Plan, x: x, id: id, r: r}
-	for _, group := range groups(stepsOf(r.opening.Plan, false)) {
+	return x.through(ctx, r, id, stop, stepsOf(r.opening.Plan, false), runClosed{State: RunDone, Next: nextAfterDone(r.opening.Plan, id)})
+}
+
+// through does what is left of some steps, and closes the run.
+func (x *Executor) through(ctx context.Context, r *record, id string, stop <-chan struct{}, steps []failoverplan.Step, end runClosed) (Run, error) {
+	sc := &Scene{Plan: r.opening.Plan, x: x, id: id, r: r, stop: stop}
+	for _, group := range groups(steps) {
 		var todo []failoverplan.Step
 		for _, s := range group {
 			if !settled(x.state(r, s.ID)) || s.Action == failoverplan.ActPreflight {
@@ -161,21 +173,26 @@ func (x *Executor) proceed(ctx context.Context, r *record, id string, stop <-cha
 			return x.halt(ctx, r, id, err.Error(), err)
 		}
 	}
-	if err := x.write(ctx, r, id, journal.RunClosed, runClosed{State: RunDone, Next: nextAfterDone(r.opening.Plan)}); err != nil {
+	if err := x.write(ctx, r, id, journal.RunClosed, end); err != nil {
 		return r.snapshot(), fmt.Errorf("%w: every step is done, but the end could not be journaled: %w", ErrParked, err)
 	}
 	return r.snapshot(), nil
 }
 
-func nextAfterDone(p *failoverplan.Plan) string {
+func nextAfterDone(p *failoverplan.Plan, id string) string {
+	commit := fmt.Sprintf("`dutyops runs commit %s --yes` keeps it", id)
+	if len(p.Restore) > 0 {
+		commit += " and restores the TTLs"
+	}
+	commit += "; until then it can be rolled back"
 	switch p.Kind {
 	case failoverplan.SyncRun:
 		return "`dutyops sync status` shows who follows whom; what was skipped follows at the next sync run"
 	case failoverplan.Failback:
 	case failoverplan.Failover:
-		return fmt.Sprintf("%s serves. When %s has recovered: `dutyops sync run`, then `dutyops failback`", p.To, p.From)
+		return fmt.Sprintf("%s serves. When %s has recovered: `dutyops sync run`, then `dutyops failback`. %s", p.To, p.From, commit)
 	}
-	return p.To + " serves again"
+	return p.To + " serves again. " + commit
 }
 
 // stepsOf are the plan's steps after its commit, or those before.
@@ -298,7 +315,7 @@ func (x *Executor) attempt(ctx context.Context, sc *Scene, s failoverplan.Step, 
 			return errors.New("it is not so")
 		}
 	}
-	r, err := a.Do(tctx, sc, s)
+	r, err := x.do(tctx, sc, s, a)
 	out.Evidence, out.Changed, out.APICalls = r.Evidence, r.Changed, r.APICalls
 	if err != nil {
 		return err
@@ -315,6 +332,27 @@ func (x *Executor) attempt(ctx context.Context, sc *Scene, s failoverplan.Step, 
 	}
 	out.State = StepDone
 	return nil
+}
+
+// do runs Do; one that waits is ended by a stop of the run.
+func (x *Executor) do(ctx context.Context, sc *Scene, s failoverplan.Step, a Action) (Result, error) {
+	if !a.Stoppable {
+		return a.Do(ctx, sc, s)
+	}
+	wctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-sc.stop:
+			cancel()
+		case <-wctx.Done():
+		}
+	}()
+	r, err := a.Do(wctx, sc, s)
+	if err != nil && halted(context.Background(), sc.stop) {
+		return r, fmt.Errorf("%w: stopped by the operator while it waited", ErrCancelled)
+	}
+	return r, err
 }
 
 func defaultTimeout(a Action, s failoverplan.Step) time.Duration {
@@ -386,6 +424,14 @@ func (x *Executor) rehearse(ctx context.Context, id string, o Opening) (Run, err
 		st := &r.run.Steps[i]
 		a := x.Actions[s.Action]
 		st.State = "would-do"
+		switch {
+		case s.Phase == failoverplan.PhaseCommit:
+			st.Evidence = append(st.Evidence, "not before the run is committed")
+			continue
+		case s.WaitS > 0:
+			st.Evidence = append(st.Evidence, fmt.Sprintf("would wait %s", time.Duration(s.WaitS)*time.Second))
+			continue
+		}
 		if a.Check == nil || s.Risk == failoverplan.R0 && s.Action != failoverplan.ActPreflight {
 			continue
 		}

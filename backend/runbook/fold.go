@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/journal"
@@ -63,13 +64,15 @@ type runFact struct {
 type runResumed struct {
 	Operator string `json:"operator"`
 	Reason   string `json:"reason,omitempty"`
-	How      string `json:"how"` // resume, rollback
+	How      string `json:"how"` // resume, rollback, commit
 }
 
 type runClosed struct {
 	State   RunState `json:"state"`
 	Problem string   `json:"problem,omitempty"`
 	Next    string   `json:"next,omitempty"`
+	// Committed: a person keeps what the run has done.
+	Committed bool `json:"committed,omitempty"`
 }
 
 // record is a run being folded from its entries; the live executor folds the same
@@ -81,6 +84,9 @@ type record struct {
 	open    bool
 	// undoing: a roll-back has begun; from then on the run only goes backwards.
 	undoing bool
+	// committing: a commit has begun, by committer.
+	committing bool
+	committer  string
 }
 
 func newRecord() *record { return &record{facts: map[string]string{}} }
@@ -112,6 +118,9 @@ func (r *record) apply(e journal.Entry) error {
 			s.State, s.Error, s.Finished, s.Untouched = b.State, b.Error, e.At, b.Untouched
 			s.Evidence = append(s.Evidence, b.Evidence...)
 		}
+		if ttlOnly(r.step(b.Step)) {
+			b.Changed = 0 // records_changed counts those that were re-pointed
+		}
 		if r.undoing {
 			b.Changed = -min(b.Changed, r.run.DNS.RecordsChanged)
 		}
@@ -124,6 +133,9 @@ func (r *record) apply(e journal.Entry) error {
 			return bad(e, err)
 		}
 		r.facts[b.Key] = b.Value
+		if id, ok := strings.CutPrefix(b.Key, untilKey); ok && r.step(id) != nil {
+			r.step(id).Until, _ = time.Parse(time.RFC3339Nano, b.Value)
+		}
 	case journal.RunResumed:
 		var b runResumed
 		if err := json.Unmarshal(e.Body, &b); err != nil {
@@ -131,6 +143,9 @@ func (r *record) apply(e journal.Entry) error {
 		}
 		r.open = true
 		r.undoing = r.undoing || b.How == howRollback
+		if b.How == howCommit {
+			r.committing, r.committer = true, b.Operator
+		}
 		r.run.State, r.run.Problem, r.run.Next, r.run.Finished = RunRunning, "", "", time.Time{}
 	case journal.RunClosed:
 		var b runClosed
@@ -139,9 +154,12 @@ func (r *record) apply(e journal.Entry) error {
 		}
 		r.open = false
 		r.run.State, r.run.Problem, r.run.Next, r.run.Finished = b.State, b.Problem, b.Next, e.At
+		if b.Committed {
+			r.run.Committed, r.run.CommittedBy = e.At, r.committer
+		}
 	case journal.Operator:
 	}
-	if !r.undoing { // what it took to get there does not change on the way back
+	if !r.undoing && !r.committing { // what it took to get there does not change afterwards
 		r.run.RTO = rto(r)
 		r.run.RPO = rpo(r)
 	}
@@ -152,7 +170,16 @@ func (r *record) apply(e journal.Entry) error {
 const (
 	howResume   = "resume"
 	howRollback = "rollback"
+	howCommit   = "commit"
 )
+
+// untilKey begins the fact that says until when a step waits.
+const untilKey = "until/"
+
+// ttlOnly: the step changes TTLs and re-points nothing.
+func ttlOnly(s *RunStep) bool {
+	return s != nil && (s.Action == string(failoverplan.ActLowerTTL) || s.Action == string(failoverplan.ActRestoreTTL))
+}
 
 func bad(e journal.Entry, err error) error {
 	return fmt.Errorf("journal entry %d (%s): %w", e.Seq, e.Kind, err)
@@ -229,7 +256,7 @@ func rto(r *record) RTO {
 			served = i
 		}
 	}
-	at := ms(r.run.Started.Sub(begin))
+	at, prepared := ms(r.run.Started.Sub(begin)), int64(0)
 	for _, s := range ended[:served+1] {
 		till := ms(s.Finished.Sub(begin))
 		switch failoverplan.Phase(s.Phase) {
@@ -243,11 +270,13 @@ func rto(r *record) RTO {
 			t.VerifyMS += till - at
 		case failoverplan.PhaseSwitch, failoverplan.PhaseReprotect: // bringing home level is part of switching back
 			t.SwitchMS += till - at
+		case failoverplan.PhasePrepare, failoverplan.PhaseCommit: // users are served all the while
+			prepared += till - at
 		}
 		at = till
 	}
 	if served >= 0 {
-		t.TotalMS = at
+		t.TotalMS = at - prepared
 	}
 	return t
 }

@@ -22,6 +22,9 @@ func (x *Executor) Rollback(ctx context.Context, id, operator, reason string, st
 	if r.run.State == RunRolledBack || r.run.State == RunCancelled || r.run.State == RunRefused {
 		return r.snapshot(), fmt.Errorf("%w: run %s is %s: there is nothing to take back", ErrRefused, id, r.run.State)
 	}
+	if !r.run.Committed.IsZero() {
+		return r.snapshot(), r.committedError()
+	}
 	if err := x.write(ctx, r, id, journal.RunResumed, runResumed{Operator: operator, Reason: reason, How: howRollback}); err != nil {
 		return r.snapshot(), err
 	}

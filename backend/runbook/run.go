@@ -39,6 +39,10 @@ type Run struct {
 	DryRun   bool      `json:"dry_run,omitempty"`
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished,omitzero"`
+	// Committed is when a person has said that what the run did stays, and CommittedBy who;
+	// until then it can be rolled back.
+	Committed   time.Time `json:"committed,omitzero"`
+	CommittedBy string    `json:"committed_by,omitempty"`
 	// Problem says why a run is parked, refused or rolled back, with the next step.
 	Problem string    `json:"problem,omitempty"`
 	Next    string    `json:"next,omitempty"`
@@ -65,6 +69,8 @@ type RunStep struct {
 	Attempts int       `json:"attempts"`
 	Evidence []string  `json:"evidence"`
 	Error    string    `json:"error,omitempty"`
+	// Until is when a step that waits by design has waited long enough.
+	Until time.Time `json:"until,omitzero"`
 	// Untouched: it failed, but it is certain that nothing was changed.
 	Untouched bool `json:"untouched,omitempty"`
 }
