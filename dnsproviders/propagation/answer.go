@@ -15,10 +15,7 @@ const maxAliases = 16
 // read fills the answer from a message.
 func (a *Answer) read(r *dns.Msg, q Question, authoritative bool) {
 	a.AA = r.Authoritative
-	a.Rcode = dns.RcodeToString[r.Rcode]
-	if a.Rcode == "" {
-		a.Rcode = fmt.Sprintf("RCODE%d", r.Rcode)
-	}
+	a.Rcode = rcodeText(r.Rcode)
 	if r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
 		a.Err = fmt.Errorf("%w: %s", ErrRefused, a.Rcode)
 		return
@@ -27,6 +24,7 @@ func (a *Answer) read(r *dns.Msg, q Question, authoritative bool) {
 		a.Err = ErrNotAuthoritative
 		return
 	}
+	a.Stale = stale(r)
 	values, ttl, found := collect(r.Answer, q)
 	if found {
 		a.Values, a.TTL = values, ttl
@@ -89,4 +87,19 @@ func collect(rrs []dns.RR, q Question) (values []string, ttl uint32, found bool)
 		name = alias.values[0]
 	}
 	return nil, ttl, false
+}
+
+// stale is the server's own word that the answer has expired: extended errors 3 (stale
+// answer) and 19 (stale NXDOMAIN) of RFC 8914.
+func stale(r *dns.Msg) bool {
+	o := r.IsEdns0()
+	if o == nil {
+		return false
+	}
+	for _, x := range o.Option {
+		if e, ok := x.(*dns.EDNS0_EDE); ok && (e.InfoCode == dns.ExtendedErrorCodeStaleAnswer || e.InfoCode == dns.ExtendedErrorCodeStaleNXDOMAINAnswer) {
+			return true
+		}
+	}
+	return false
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders/internal/rr"
@@ -47,6 +48,12 @@ type Answer struct {
 	// At is when the answer came.
 	At  time.Time
 	Err error
+	// Sig is the set's signature, nil when it has none or Options.Signatures was not set.
+	Sig *Signature
+	// Stale is the server's own word that the answer has expired (RFC 8914 codes 3 and 19).
+	Stale bool
+	// TCP tells that the answer did not fit into UDP.
+	TCP bool
 }
 
 // Options of a Check.
@@ -58,8 +65,25 @@ type Options struct {
 	Timeout time.Duration
 	// Zones whose SOA serial is asked for at every authoritative server.
 	Zones []string
+	// Signatures asks authoritative servers for RRSIG records (the DO bit, RFC 4035).
+	Signatures bool
+	// Keys hold the signatures against the zone's keys; empty = only their dates are read.
+	Keys []Keys
 	// Now gives Answer.At; nil = time.Now.
 	Now func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.Workers <= 0 {
+		o.Workers = 16
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = time.Second
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
 }
 
 // Reasons of Answer.Err. Test with errors.Is.
@@ -82,28 +106,32 @@ const silentAfter = 3
 // then question, as given. It returns when all have answered or failed; when ctx ends,
 // the rest have its error. Safe for concurrent use.
 func Check(ctx context.Context, servers []Server, questions []Question, o Options) []Answer {
-	if o.Workers <= 0 {
-		o.Workers = 16
-	}
-	if o.Timeout <= 0 {
-		o.Timeout = time.Second
-	}
-	if o.Now == nil {
-		o.Now = time.Now
-	}
+	o = o.withDefaults()
+	o.Workers = max(1, o.Workers/max(1, len(servers)))
 	out := make([]Answer, len(servers)*len(questions))
-	share := max(1, o.Workers/max(1, len(servers)))
 	var wg sync.WaitGroup
 	for i, s := range servers {
 		mine := out[i*len(questions) : (i+1)*len(questions)]
-		wg.Go(func() { askServer(ctx, s, questions, mine, share, o) })
+		wg.Go(func() {
+			serials := Each(ctx, s, questions, o, func(i int, a Answer) { mine[i] = a })
+			for i := range mine {
+				if a := &mine[i]; a.Err == nil {
+					if n, ok := serials.Of(a.Name); ok {
+						a.Serial = n
+					}
+				}
+			}
+		})
 	}
 	wg.Wait()
 	return out
 }
 
-// askServer fills out with one server's answers, then with its serials.
-func askServer(ctx context.Context, s Server, qs []Question, out []Answer, workers int, o Options) {
+// Each asks one server every question with Options.Workers at a time and hands each
+// answer over as it comes, with the question's index, from several goroutines. It returns
+// the serials of Options.Zones at an authoritative server. Nothing is kept.
+func Each(ctx context.Context, s Server, qs []Question, o Options, f func(i int, a Answer)) Serials {
+	o = o.withDefaults()
 	t := &target{server: s, opt: o}
 	next := make(chan int)
 	go func() {
@@ -112,38 +140,52 @@ func askServer(ctx context.Context, s Server, qs []Question, out []Answer, worke
 			next <- i
 		}
 	}()
+	var answered atomic.Bool
 	var wg sync.WaitGroup
-	for range min(workers, len(qs)) {
+	for range min(o.Workers, len(qs)) {
 		wg.Go(func() {
 			var sock socket
 			defer sock.close()
 			for i := range next {
-				out[i] = t.ask(ctx, &sock, Question{rr.Name(qs[i].Name), strings.ToUpper(qs[i].Type)})
+				a := t.ask(ctx, &sock, Question{rr.Name(qs[i].Name), strings.ToUpper(qs[i].Type)})
+				if a.Err == nil {
+					answered.Store(true)
+				}
+				f(i, a)
 			}
 		})
 	}
 	wg.Wait()
-	if !s.Authoritative || t.silent() {
-		return
+	if !s.Authoritative || !answered.Load() {
+		return nil
 	}
 	var sock socket
 	defer sock.close()
+	serials := make(Serials, len(o.Zones))
 	for _, z := range o.Zones {
+		if t.silent() {
+			break
+		}
 		zone := rr.Name(z)
-		inZone := func(n string) bool { return n == zone || strings.HasSuffix(n, "."+zone) }
-		if !slices.ContainsFunc(out, func(a Answer) bool { return a.Err == nil && inZone(a.Name) }) {
-			continue
-		}
-		serial, ok := t.serial(ctx, &sock, zone)
-		if !ok {
-			continue
-		}
-		for i := range out {
-			if a := &out[i]; a.Err == nil && inZone(a.Name) {
-				a.Serial = serial
-			}
+		if serial, ok := t.serial(ctx, &sock, zone); ok {
+			serials[zone] = serial
 		}
 	}
+	return serials
+}
+
+// Serials are SOA serials by zone.
+type Serials map[string]uint32
+
+// Of is the serial of the nearest zone that holds name.
+func (s Serials) Of(name string) (uint32, bool) {
+	for n := rr.Name(name); len(s) > 0 && n != ""; {
+		if serial, ok := s[n]; ok {
+			return serial, true
+		}
+		_, n, _ = strings.Cut(n, ".")
+	}
+	return 0, false
 }
 
 // Same says whether the answer is exactly the wanted set (canonical values, any order).

@@ -48,19 +48,25 @@ func (t *target) ask(ctx context.Context, sock *socket, q Question) Answer {
 		a.At, a.Err = t.opt.Now(), fmt.Errorf("%w: %s was silent to %d questions before", ErrNoAnswer, t.server.Name, silentAfter)
 		return a
 	}
-	r, err := t.exchange(ctx, sock, q.Name, rr.Code(q.Type))
-	a.At = t.opt.Now()
+	r, tcp, err := t.exchange(ctx, sock, q.Name, rr.Code(q.Type))
+	a.At, a.TCP = t.opt.Now(), tcp
 	if err != nil {
 		a.Err = err
 		return a
 	}
 	a.read(r, q, t.server.Authoritative)
+	if t.signed() && a.Err == nil && len(a.Values) > 0 {
+		a.Sig = signature(r.Answer, rr.Code(q.Type), t.opt.Keys, a.At)
+	}
 	return a
 }
 
+// signed tells whether signatures are asked for.
+func (t *target) signed() bool { return t.server.Authoritative && t.opt.Signatures }
+
 // serial asks for a zone's SOA serial.
 func (t *target) serial(ctx context.Context, sock *socket, zone string) (uint32, bool) {
-	r, err := t.exchange(ctx, sock, zone, dns.TypeSOA)
+	r, _, err := t.exchange(ctx, sock, zone, dns.TypeSOA)
 	if err != nil || !r.Authoritative {
 		return 0, false
 	}
@@ -72,18 +78,24 @@ func (t *target) serial(ctx context.Context, sock *socket, zone string) (uint32,
 	return 0, false
 }
 
-func (t *target) exchange(ctx context.Context, sock *socket, name string, typ uint16) (*dns.Msg, error) {
+func (t *target) question(name string, typ uint16) *dns.Msg {
 	m := new(dns.Msg)
 	m.SetQuestion(dns.Fqdn(name), typ)
 	m.RecursionDesired = !t.server.Authoritative
-	m.SetEdns0(udpSize, false)
-	var err error
+	m.SetEdns0(udpSize, t.signed())
+	return m
+}
+
+// exchange asks by UDP, twice at most, and by TCP when the answer was truncated.
+func (t *target) exchange(ctx context.Context, sock *socket, name string, typ uint16) (_ *dns.Msg, tcp bool, err error) {
+	m := t.question(name, typ)
 	for range 2 {
 		if cerr := ctx.Err(); cerr != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNoAnswer, cerr)
+			return nil, tcp, fmt.Errorf("%w: %w", ErrNoAnswer, cerr)
 		}
 		var r *dns.Msg
 		if r, err = t.udp(ctx, sock, m); err == nil && r.Truncated {
+			tcp = true
 			r, err = t.tcp(ctx, m)
 		}
 		if err == nil && r.Rcode == dns.RcodeFormatError && m.IsEdns0() != nil {
@@ -92,7 +104,7 @@ func (t *target) exchange(ctx context.Context, sock *socket, name string, typ ui
 		}
 		if err == nil {
 			t.failed.Store(0)
-			return r, nil
+			return r, tcp, nil
 		}
 		sock.close()
 		m.Id = dns.Id()
@@ -100,7 +112,7 @@ func (t *target) exchange(ctx context.Context, sock *socket, name string, typ ui
 	if ctx.Err() == nil {
 		t.failed.Add(1)
 	}
-	return nil, err
+	return nil, tcp, err
 }
 
 func (t *target) udp(ctx context.Context, sock *socket, m *dns.Msg) (*dns.Msg, error) {

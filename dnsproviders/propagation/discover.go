@@ -1,0 +1,233 @@
+package propagation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/miekg/dns"
+
+	"github.com/dutyops/dutyops/dnsproviders/internal/rr"
+)
+
+// Bounds of a discovery: whatever a zone says, no more is asked.
+const (
+	maxNameServers = 32
+	maxAddresses   = 16 // of one name server
+	maxParents     = 4
+)
+
+// ErrNoParent: nobody was found who delegates the zone. Test with errors.Is.
+var ErrNoParent = errors.New("the servers of the parent zone are not known")
+
+// DiscoverOptions say whom to ask about a zone's delegation.
+type DiscoverOptions struct {
+	// Parents are servers of the parent zone, host:port; empty = found through Resolvers.
+	Parents []string
+	// Resolvers tell addresses of name servers, and the parent.
+	Resolvers []string
+	// Children are servers of the zone itself: they tell its own NS set, and the addresses
+	// of name servers inside it when Resolvers do not.
+	Children []Server
+	// Addresses of name servers by name, host:port, in place of what DNS says: behind
+	// address translation, or on other ports than 53.
+	Addresses map[string][]string
+	// Timeout of one try; 0 = 1 s.
+	Timeout time.Duration
+}
+
+// Delegation is who answers for a zone according to its parent and according to itself.
+type Delegation struct {
+	Zone string
+	// Parent and Child are the two NS sets, names in order; nil = not known, see the errors.
+	Parent, Child       []string
+	ParentErr, ChildErr error
+	// DS: the parent says that the zone is signed.
+	DS bool
+	// Servers of both sets, in order of their names.
+	Servers []NameServer
+}
+
+// NameServer is one of a zone's name servers with all its addresses.
+type NameServer struct {
+	Name string
+	// Addresses are host:port, A before AAAA.
+	Addresses []string
+	// Parent and Child tell which NS set names it.
+	Parent, Child bool
+	// Err is why there are no addresses.
+	Err error
+}
+
+// Discover asks the parent and the zone itself for the zone's NS set, and for every
+// address of each. It asks a bounded number of servers and returns what it has when ctx
+// ends. Safe for concurrent use.
+func Discover(ctx context.Context, zone string, o DiscoverOptions) Delegation {
+	x := &discovery{zone: rr.Name(zone), o: o, opt: Options{Timeout: o.Timeout}.withDefaults(), glue: map[string][]string{}}
+	d := Delegation{Zone: x.zone}
+	var wg sync.WaitGroup
+	wg.Go(func() { d.Parent, d.DS, d.ParentErr = x.parent(ctx) })
+	wg.Go(func() { d.Child, d.ChildErr = x.child(ctx) })
+	wg.Wait()
+	both := slices.Concat(d.Parent, d.Child)
+	slices.Sort(both)
+	both = slices.Compact(both)
+	both = both[:min(len(both), maxNameServers)]
+	d.Servers = make([]NameServer, len(both))
+	for i, n := range both {
+		wg.Go(func() {
+			s := NameServer{Name: n, Parent: slices.Contains(d.Parent, n), Child: slices.Contains(d.Child, n)}
+			s.Addresses, s.Err = x.addresses(ctx, n)
+			d.Servers[i] = s
+		})
+	}
+	wg.Wait()
+	return d
+}
+
+type discovery struct {
+	zone string
+	o    DiscoverOptions
+	opt  Options
+	// glue are addresses that the parent gives; written by parent only.
+	glue map[string][]string
+}
+
+func (x *discovery) ask(ctx context.Context, addr string, recursive bool, name string, typ uint16) (*dns.Msg, error) {
+	t := &target{server: Server{Name: addr, Addr: addr, Authoritative: !recursive}, opt: x.opt}
+	var sock socket
+	defer sock.close()
+	r, _, err := t.exchange(ctx, &sock, name, typ)
+	if err == nil {
+		err = code(r)
+	}
+	return r, err
+}
+
+// child is the zone's own NS set, from the first of its servers that tells.
+func (x *discovery) child(ctx context.Context) ([]string, error) {
+	err := fmt.Errorf("%w: no server of the zone is known", ErrNoAnswer)
+	for _, s := range x.o.Children {
+		r, e := x.ask(ctx, s.Addr, false, x.zone, dns.TypeNS)
+		if e != nil {
+			err = fmt.Errorf("%s: %w", s.Name, e)
+			continue
+		}
+		if ns := namesOf(r.Answer, x.zone); r.Authoritative && len(ns) > 0 {
+			return ns, nil
+		}
+		err = fmt.Errorf("%s: %w", s.Name, ErrNotAuthoritative)
+	}
+	return nil, err
+}
+
+// parent is the NS set with which the parent delegates the zone: a referral, or an answer
+// where the parent's server serves the zone too.
+func (x *discovery) parent(ctx context.Context) (ns []string, ds bool, err error) {
+	parents := x.o.Parents
+	if len(parents) == 0 {
+		parents = x.findParents(ctx)
+	}
+	err = ErrNoParent
+	for _, p := range parents[:min(len(parents), maxParents)] {
+		r, e := x.ask(ctx, p, false, x.zone, dns.TypeNS)
+		if e != nil {
+			err = fmt.Errorf("%s: %w", p, e)
+			continue
+		}
+		ns = namesOf(slices.Concat(r.Answer, r.Ns), x.zone)
+		if len(ns) == 0 {
+			err = fmt.Errorf("%s does not delegate %s", p, x.zone)
+			continue
+		}
+		for _, e := range r.Extra {
+			if n, typ, v, ok := rr.Of(e); ok && (typ == "A" || typ == "AAAA") && slices.Contains(ns, n) {
+				x.glue[n] = append(x.glue[n], v)
+			}
+		}
+		if r, e := x.ask(ctx, p, false, x.zone, dns.TypeDS); e == nil {
+			ds = slices.ContainsFunc(r.Answer, func(r dns.RR) bool { _, ok := r.(*dns.DS); return ok })
+		}
+		return ns, ds, nil
+	}
+	return nil, false, err
+}
+
+// findParents walks up from the zone until a resolver knows an NS set, and returns
+// addresses of its servers.
+func (x *discovery) findParents(ctx context.Context) []string {
+	_, up, _ := strings.Cut(x.zone, ".")
+	for ; up != ""; _, up, _ = strings.Cut(up, ".") {
+		for _, res := range x.o.Resolvers {
+			r, err := x.ask(ctx, res, true, up, dns.TypeNS)
+			if err != nil {
+				continue
+			}
+			var out []string
+			for _, n := range namesOf(r.Answer, up) {
+				if len(out) >= maxParents {
+					break
+				}
+				as, _ := x.addresses(ctx, n)
+				out = append(out, as[:min(len(as), 1)]...)
+			}
+			if len(out) > 0 {
+				return out
+			}
+		}
+	}
+	return nil
+}
+
+// addresses lists a name server's addresses: those of the settings, else what a resolver
+// says, else what the zone's own servers say, else what the parent's glue says.
+func (x *discovery) addresses(ctx context.Context, name string) ([]string, error) {
+	if as, ok := x.o.Addresses[name]; ok {
+		return as[:min(len(as), maxAddresses)], nil
+	}
+	ask := func(addr string, recursive bool) []string {
+		var out []string
+		for _, typ := range []string{"A", "AAAA"} {
+			r, err := x.ask(ctx, addr, recursive, name, rr.Code(typ))
+			if err != nil {
+				continue
+			}
+			vs, _, _ := collect(r.Answer, Question{name, typ})
+			out = append(out, vs...)
+		}
+		return out
+	}
+	for _, res := range x.o.Resolvers {
+		if as := ask(res, true); len(as) > 0 {
+			return ported(as), nil
+		}
+	}
+	if name == x.zone || strings.HasSuffix(name, "."+x.zone) {
+		for _, c := range x.o.Children {
+			if as := ask(c.Addr, false); len(as) > 0 {
+				return ported(as), nil
+			}
+		}
+	}
+	if as := x.glue[name]; len(as) > 0 {
+		return ported(as), nil
+	}
+	return nil, fmt.Errorf("%w: nobody knows an address of %s", ErrNoAnswer, name)
+}
+
+// ported gives addresses the port of DNS.
+func ported(as []string) []string {
+	var out []string
+	for _, a := range as[:min(len(as), maxAddresses)] {
+		if _, err := netip.ParseAddr(a); err == nil {
+			out = append(out, net.JoinHostPort(a, "53"))
+		}
+	}
+	return out
+}
