@@ -50,6 +50,10 @@ func (e *Engine) Doctor(ctx context.Context) ([]Check, error) {
 		add("lease", CheckOK, "free", "")
 	}
 	for _, o := range st.Overrides {
+		if o.Kind == OverrideLeftOut {
+			add("left out "+o.Target, CheckWarn, fmt.Sprintf("it does not point where users are: %s, by %s", o.Reason, o.Owner), "put the record right, then move it with the next failover or failback")
+			continue
+		}
 		add(o.Kind, CheckFail, fmt.Sprintf("%s, by %s until %s", o.Reason, o.Owner, o.Expires.Local().Format("15:04:05")), "`dutyops unpause --reason …`")
 	}
 	return cs, nil

@@ -53,6 +53,8 @@ type Engine struct {
 	roles atomic.Pointer[roles]
 	seen  observed // guarded by mu
 
+	ownersKnown ownersKnown
+
 	status     atomic.Pointer[Status]
 	publishing sync.Mutex // one publication at a time: a newer picture is never overwritten by an older
 

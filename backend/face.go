@@ -33,6 +33,8 @@ type Face interface {
 	Cancel(id string) error
 	Resume(ctx context.Context, id, operator string) (Run, error)
 	Rollback(ctx context.Context, id, operator, reason string) (Run, error)
+	// Commit ends a done run's probation: TTLs are restored, and it is no longer rolled back.
+	Commit(ctx context.Context, id, operator, reason string) (Run, error)
 	Runs(ctx context.Context) ([]Run, error)
 	Run(ctx context.Context, id string) (Run, error)
 	// Report renders a run: format "markdown", "html" or "json".

@@ -17,6 +17,7 @@ type observed struct {
 	lastData    string
 	pause       *Override
 	run         *RunBrief
+	leftOut     leftOut
 	at          time.Time
 }
 
@@ -45,8 +46,9 @@ func (e *Engine) observe(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	pause, run := e.pauseNow(ctx), e.runNow(ctx)
+	pause, run, left := e.pauseNow(ctx), e.runNow(ctx), e.leftOutNow(ctx)
 	e.mu.Lock()
+	e.seen.leftOut = left
 	e.seen.domains, e.seen.feeds, e.seen.pause, e.seen.run, e.seen.at = domains, feeds, pause, run, e.now()
 	e.mu.Unlock()
 }

@@ -16,7 +16,7 @@ func (e *Engine) Pause(ctx context.Context, o Override) error {
 	if err != nil {
 		return err
 	}
-	o.Kind = "pause"
+	o.Kind = OverridePause
 	if o.Reason == "" || o.Owner == "" {
 		return fmt.Errorf("%w: a pause needs an owner and a reason", ErrUsage)
 	}
@@ -86,8 +86,8 @@ func (e *Engine) Actions() []Action {
 	act := busy
 	if e.journal == nil {
 		act = "the state directory cannot be written: " + e.journalErr.Error()
-	} else if len(st.Overrides) > 0 {
-		act = "paused: " + st.Overrides[0].Reason
+	} else if p := st.Paused(); p != nil {
+		act = "paused: " + p.Reason
 	}
 	failback := act
 	away := slices.ContainsFunc(st.Domains, func(d DomainStatus) bool { return d.PointsAt != "" && d.PointsAt != e.topo.Home })
@@ -95,7 +95,7 @@ func (e *Engine) Actions() []Action {
 		failback = e.topo.Home + " serves already"
 	}
 	unpause := "nothing is paused"
-	if len(st.Overrides) > 0 {
+	if st.Paused() != nil {
 		unpause = ""
 	}
 	as := []Action{

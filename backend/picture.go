@@ -53,7 +53,7 @@ func adviceLine(a failoverplan.Advice) string {
 }
 
 func (e *Engine) limits() failoverplan.Limits {
-	return failoverplan.Limits{MaxSyncLag: e.cfg.Thresholds.MaxSyncLag.D().Seconds()}
+	return failoverplan.Limits{MaxSyncLag: e.cfg.Thresholds.MaxSyncLag.D().Seconds(), MaxDrift: e.cfg.Rules.MaxDrift, TTLChoreography: e.cfg.Rules.TTLChoreography}
 }
 
 // rolesFrom keeps who serves and who is fed, but only from what was really seen.
@@ -102,6 +102,9 @@ func (e *Engine) situate(snap *monitor.Snapshot, seen observed) *failoverplan.Si
 		s.Sites = append(s.Sites, st)
 	}
 	s.Domains = domainStates(e.topo, seen.domains)
+	for i := range s.Domains {
+		_, s.Domains[i].LeftOut = seen.leftOut.Names[s.Domains[i].Name]
+	}
 	for _, f := range seen.feeds {
 		s.Feeds = append(s.Feeds, failoverplan.FeedState{Name: f.Name, Site: f.Attached, Known: f.Known})
 	}
@@ -147,6 +150,7 @@ func (e *Engine) picture(snap *monitor.Snapshot, seen observed, sit *failoverpla
 	if seen.pause != nil {
 		st.Overrides = append(st.Overrides, *seen.pause)
 	}
+	st.Overrides = append(st.Overrides, seen.leftOut.overrides(j.Serving, sit.Domains)...)
 	for i, site := range e.topo.Sites {
 		s := sit.Sites[i]
 		ss := SiteStatus{

@@ -15,6 +15,8 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 			return nil, err
 		}
 	}
+	owners := make(chan map[string]failoverplan.Owner, 1)
+	go func() { owners <- e.owners(ctx) }() // side by side: nobody waits for it alone
 	live, problems := e.dns.Live(ctx, e.topo.Domains)
 	e.mu.Lock()
 	sit := e.situation
@@ -22,6 +24,7 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 	return failoverplan.Make(failoverplan.Request{
 		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
 		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems,
+		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: <-owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx),
 	})
 }
 

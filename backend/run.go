@@ -53,6 +53,10 @@ type PlanRequest struct {
 	To       string   // "" = the engine's choice (failover: best standby; failback: home)
 	Stations []string // nil = all
 	Forced   bool
+	// LeaveOut takes names out of the plan, each with its reason.
+	LeaveOut []failoverplan.LeftOut
+	// GracefulTTL lowers the TTLs before a planned switch.
+	GracefulTTL bool
 }
 
 // StartRequest asks for a run of exactly one plan. PlanHash, when set, must equal

@@ -93,6 +93,9 @@ func (e *Engine) Start(ctx context.Context, req StartRequest) (Run, error) {
 		o.FirstBad, o.Verdict = e.firstBad()
 	}
 	return e.launch(id, lease, func(x *runbook.Executor, bg context.Context, stop <-chan struct{}) (Run, error) {
+		if !req.DryRun {
+			e.rememberLeftOut(bg, plan, req.Operator)
+		}
 		return x.Run(bg, id, o, stop)
 	})
 }
@@ -190,6 +193,9 @@ func (e *Engine) launch(id string, lease *journal.Lease, f func(*runbook.Executo
 		l.mu.Lock()
 		l.err = err
 		l.mu.Unlock()
+		if r.State == RunRolledBack {
+			e.forgetLeftOut(context.Background())
+		}
 		release(lease)
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

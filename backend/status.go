@@ -157,9 +157,28 @@ type RunBrief struct {
 // Override is a rule that a person has suspended: it has an owner, a reason and an
 // expiry, and stays in the banner until it ends (promise 9).
 type Override struct {
-	Kind    string    `json:"kind"` // pause
-	Owner   string    `json:"owner"`
-	Reason  string    `json:"reason"`
-	Since   time.Time `json:"since"`
-	Expires time.Time `json:"expires"`
+	Kind   string `json:"kind"` // pause, left-out
+	Owner  string `json:"owner"`
+	Reason string `json:"reason"`
+	// Target is the name that was left out of the last move.
+	Target string    `json:"target,omitempty"`
+	Since  time.Time `json:"since"`
+	// Expires is zero for a name that was left out: it ends when the name points where users are.
+	Expires time.Time `json:"expires,omitzero"`
+}
+
+// Kinds of overrides.
+const (
+	OverridePause   = "pause"
+	OverrideLeftOut = "left-out"
+)
+
+// Paused is the pause in force; nil when there is none.
+func (s *Status) Paused() *Override {
+	for i := range s.Overrides {
+		if s.Overrides[i].Kind == OverridePause {
+			return &s.Overrides[i]
+		}
+	}
+	return nil
 }

@@ -16,6 +16,14 @@ func (e *Engine) Resume(ctx context.Context, id, operator string) (Run, error) {
 	})
 }
 
+// Commit ends the probation of a done run: what waits for it is done (TTLs are restored),
+// and from then on the run is not rolled back any more.
+func (e *Engine) Commit(ctx context.Context, id, operator, reason string) (Run, error) {
+	return e.takeUp(ctx, id, operator, nil, func(x *runbook.Executor, bg context.Context, stop <-chan struct{}) (Run, error) {
+		return x.Commit(bg, id, operator, reason, stop)
+	})
+}
+
 // Rollback takes back what a run did, in reverse order. It is refused where that would
 // lead users to a site that cannot serve, or to one that lacks what was written since.
 func (e *Engine) Rollback(ctx context.Context, id, operator, reason string) (Run, error) {

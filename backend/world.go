@@ -37,6 +37,9 @@ func (e *Engine) worldActions() map[failoverplan.StepAction]runbook.Action {
 		failoverplan.ActVerifyAuthoritative: {Do: e.verifyAuthoritative, Verified: true},
 		failoverplan.ActVerifyResolvers:     {Do: e.verifyResolvers, Verified: true, Timeout: resolvers},
 		failoverplan.ActVerifyUsers:         {Do: e.verifyUsers, Verified: true},
+		failoverplan.ActLowerTTL:            {Check: e.dnsSwitched, Do: e.switchDNS, Undo: e.unswitchDNS},
+		failoverplan.ActWaitTTL:             {Do: e.waitTTL, Verified: true, Stoppable: true, Timeout: waitTTLTimeout},
+		failoverplan.ActRestoreTTL:          {Check: e.dnsSwitched, Do: e.switchDNS, Undo: e.unswitchDNS},
 		failoverplan.ActReprotect:           {Check: e.protected, Do: e.reprotect, Timeout: catchUp},
 	}
 }

@@ -8,13 +8,13 @@ import "cmp"
 // SetKey names one record set.
 type SetKey struct{ Name, Type string }
 
-// autoTTL in seconds is what a TTL below a provider's floor stands for: "automatic"
+// autoTTL in seconds is what a TTL of 1 stands for where the floor is higher: "automatic"
 // (Cloudflare: 300 s).
 const autoTTL = 300
 
 // lives is how long, in seconds, an answer with the TTL is remembered.
 func lives(ttl, floor uint32) uint32 {
-	if ttl < floor {
+	if ttl == 1 && floor > 1 {
 		return autoTTL
 	}
 	return ttl

@@ -31,6 +31,7 @@ func (k *checker) all() {
 	k.upstreams()
 	k.syncRules()
 	k.thresholds()
+	k.drift()
 	k.armed()
 	k.rules()
 }

@@ -208,6 +208,9 @@ func (k *checker) domains() {
 		if d.TTL.D() < time.Second || d.TTL.D() > time.Hour || d.TTL.D()%time.Second != 0 {
 			k.add(path+".ttl", fmt.Sprintf("%s.ttl is %s", path, d.TTL.D()), "whole seconds from 1s to 1h; users wait that long after a switch", "write 30s")
 		}
+		if low := d.SwitchTTL.D(); low < time.Second || low > time.Hour || low%time.Second != 0 {
+			k.add(path+".switch_ttl", fmt.Sprintf("%s.switch_ttl is %s", path, low), "whole seconds from 1s to 1h", "write 5s")
+		}
 		k.domainTypes(path+".types", d)
 	}
 }
@@ -229,11 +232,15 @@ func (k *checker) domainTypes(path string, d *Domain) {
 	for i, t := range d.Types {
 		at := item(path, i)
 		k.unique(seen, at, "type", t)
-		k.choice(at, t, addressTypes, "only address records follow a gateway")
+		k.choice(at, t, domainTypes, "only these records follow a gateway")
+	}
+	if slices.Contains(d.Types, aliasType) {
+		k.aliasDomain(path, d)
+		return
 	}
 	only6 := len(d.Types) == 1 && d.Types[0] == "AAAA"
 	for _, s := range k.c.Sites {
-		if s.Name == "" || len(s.Gateway.IPv4)+len(s.Gateway.IPv6) == 0 {
+		if s.Name == "" || len(s.Gateway.IPv4)+len(s.Gateway.IPv6) == 0 && s.Gateway.Name == "" {
 			continue
 		}
 		if slices.Contains(d.Types, "A") && len(s.Gateway.IPv4) == 0 {
@@ -242,6 +249,21 @@ func (k *checker) domainTypes(path string, d *Domain) {
 		// A site without IPv6 is fine next to A: the AAAA set is removed while it serves.
 		if slices.Contains(d.Types, "AAAA") && len(s.Gateway.IPv6) == 0 && (only6 || s.Name == k.c.Home) {
 			k.family(path, d, s, "AAAA", "ipv6")
+		}
+	}
+}
+
+// aliasDomain: a CNAME stands alone, below the apex, and points at a gateway's name.
+func (k *checker) aliasDomain(path string, d *Domain) {
+	switch {
+	case len(d.Types) > 1:
+		k.add(path, fmt.Sprintf("domain %q has type CNAME beside others", d.Name), "CNAME alone: no other record may stand beside one (RFC 1034 section 3.6.2)", "write types: [CNAME]")
+	case d.Name == d.Zone:
+		k.add(path, fmt.Sprintf("domain %q is the apex of its zone and cannot be a CNAME", d.Name), "A or AAAA at the apex", "write types: [A]")
+	}
+	for _, s := range k.c.Sites {
+		if s.Name != "" && s.Gateway.Name == "" {
+			k.add(path, fmt.Sprintf("domain %q has type CNAME, but the gateway of site %q has no name", d.Name, s.Name), "a gateway name at every site that it can point at", fmt.Sprintf("add gateway.name to site %q, or write types: [A]", s.Name))
 		}
 	}
 }

@@ -146,6 +146,12 @@ func (k *checker) rules() {
 	}
 }
 
+func (k *checker) drift() {
+	if n := k.c.Rules.MaxDrift; n < 1 || n > 100_000 {
+		k.add("rules.max_drift", fmt.Sprintf("rules.max_drift is %d", n), "1 to 100000 record sets", "leave it out for the default")
+	}
+}
+
 func (k *checker) thresholds() {
 	t := k.c.Thresholds
 	if t.Timeout >= t.Interval {

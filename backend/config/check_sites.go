@@ -46,9 +46,10 @@ func (k *checker) sites() {
 }
 
 func (k *checker) gateway(path string, g *Gateway, addresses, urls map[string]string) {
-	if len(g.IPv4)+len(g.IPv6) == 0 && !k.broken(path+".ipv4") && !k.broken(path+".ipv6") {
-		k.add(path, path+" has no address", "what DNS points at: ipv4, ipv6 or both", "add ipv4: [ADDRESS]")
+	if len(g.IPv4)+len(g.IPv6) == 0 && g.Name == "" && !k.broken(path+".ipv4") && !k.broken(path+".ipv6") {
+		k.add(path, path+" has no address", "what DNS points at: ipv4, ipv6 or both, or a name", "add ipv4: [ADDRESS]")
 	}
+	k.gatewayName(path+".name", g.Name, addresses)
 	check := func(path, s, family string, fits func(netip.Addr) bool) {
 		a, err := netip.ParseAddr(s)
 		switch {
@@ -81,6 +82,21 @@ func (k *checker) gateway(path string, g *Gateway, addresses, urls map[string]st
 	if g.SiteHeader != "" && !headerForm.MatchString(g.SiteHeader) {
 		k.add(path+".site_header", fmt.Sprintf("%s.site_header: %q is no header name", path, shorten(g.SiteHeader)), "a header name such as X-Site", "write the name only, without the colon")
 	}
+}
+
+// gatewayName: what a CNAME points at stays what it is when users move.
+func (k *checker) gatewayName(path, name string, known map[string]string) {
+	switch {
+	case name == "":
+		return
+	case !nameOK(name):
+		k.add(path, fmt.Sprintf("%s: %q is no domain name", path, shorten(name)), "the gateway's own name, for domains of type CNAME", "correct it")
+		return
+	case slices.ContainsFunc(k.c.Domains, func(d Domain) bool { return d.Name == name }):
+		k.add(path, fmt.Sprintf("%s: %s is one of the domains, and moves with the users", path, name), "a name that always leads to this gateway", "give the gateway a name of its own")
+		return
+	}
+	k.unique(known, path, "gateway name", name)
 }
 
 func (k *checker) path(path, v string) {

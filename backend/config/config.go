@@ -55,6 +55,8 @@ type Gateway struct {
 	IPv4 []string `yaml:"ipv4"`
 	// IPv6 addresses that DNS carries; AAAA records.
 	IPv6 []string `yaml:"ipv6"`
+	// Name that domains of type CNAME point at; default none.
+	Name string `yaml:"name"`
 	// URL is where this gateway can be reached from here, e.g. http://192.0.2.10 .
 	// Users' names are asked for there with their own Host header (verify-users).
 	URL string `yaml:"url"`
@@ -185,8 +187,11 @@ type Domain struct {
 	// Station that the name belongs to; required where there are stations.
 	Station string   `yaml:"station"`
 	Zone    string   `yaml:"zone"`  // default: the longest configured zone that holds the name
-	Types   []string `yaml:"types"` // default: A, and AAAA when the home gateway has IPv6
+	Types   []string `yaml:"types"` // A, AAAA, or CNAME alone; default A, and AAAA when the home gateway has IPv6
 	TTL     Duration `yaml:"ttl"`   // whole seconds, 1s to 1h, that a switch writes; default 30s
+	// SwitchTTL: whole seconds that a planned switch lowers the TTL to beforehand, where
+	// the provider allows it; default 5s.
+	SwitchTTL Duration `yaml:"switch_ttl"`
 }
 
 // DNS says who holds the zones and who answers for them.
@@ -346,6 +351,13 @@ type Rules struct {
 	OnFailedWrite string `yaml:"on_failed_write"`
 	// RetryBudget bounds the waits of one zone's write (a provider's Retry-After); default 30s.
 	RetryBudget Duration `yaml:"retry_budget"`
+	// TTLChoreography: every planned switch first lowers the TTLs and waits until the old
+	// ones have run out; a commit restores them. Default false (`--graceful-ttl` asks for it
+	// once). A forced switch never waits.
+	TTLChoreography bool `yaml:"ttl_choreography"`
+	// MaxDrift: more record sets than this that differ from what was known before refuse a
+	// plan softly; default 3.
+	MaxDrift int `yaml:"max_drift"`
 }
 
 // Duration is a time.Duration written "1s", "250ms", "2m".

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -51,6 +52,7 @@ func (c *Config) applyDefaults() {
 	orDuration(&r.Arming, 5*time.Second)
 	orString(&r.OnFailedWrite, OnFailAuto)
 	orDuration(&r.RetryBudget, 30*time.Second)
+	orInt(&r.MaxDrift, 3)
 	r.Canary = dnsName(r.Canary)
 	orDuration(&c.DNS.Armed.Every, 20*time.Second)
 	orDuration(&c.DNS.Armed.MaxAge, 60*time.Second)
@@ -58,6 +60,10 @@ func (c *Config) applyDefaults() {
 		orDuration(&c.Sync.Relations[i].Every, defaultEvery)
 	}
 	for i := range c.Sites {
+		g := &c.Sites[i].Gateway
+		g.Name = dnsName(g.Name)
+		plainAddresses(g.IPv4)
+		plainAddresses(g.IPv6)
 		for _, p := range []*Platform{&c.Sites[i].Business, &c.Sites[i].Data} {
 			p.applyDefaults()
 		}
@@ -82,6 +88,16 @@ func (c *Config) applyDefaults() {
 	}
 	for i := range c.Domains {
 		c.domainDefaults(&c.Domains[i])
+	}
+}
+
+// plainAddresses writes addresses as DNS answers are read (RFC 5952), so that they can be
+// compared; what is no address stays for the checks to find.
+func plainAddresses(list []string) {
+	for i, s := range list {
+		if a, err := netip.ParseAddr(s); err == nil {
+			list[i] = a.String()
+		}
 	}
 }
 
@@ -112,6 +128,7 @@ func (p *Platform) applyDefaults() {
 func (c *Config) domainDefaults(d *Domain) {
 	d.Name, d.Zone = dnsName(d.Name), dnsName(d.Zone)
 	orDuration(&d.TTL, 30*time.Second)
+	orDuration(&d.SwitchTTL, failoverplan.DefaultSwitchTTL*time.Second)
 	if d.Zone == "" {
 		for _, z := range c.DNS.Zones {
 			if inZone(d.Name, z.Name) && len(z.Name) > len(d.Zone) {

@@ -80,9 +80,12 @@ var providerKinds = map[string]kindSpec{
 	KindRoute53:    {required: []string{"access_key_id", "secret_access_key"}, optional: []string{"region", "base_url", "hosted_zone_id"}},
 }
 
+// aliasType is the record type of domains that point at a gateway's name.
+const aliasType = "CNAME"
+
 var (
 	keyAlgorithms = []string{"hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1"}
-	addressTypes  = []string{"A", "AAAA"}
+	domainTypes   = []string{"A", "AAAA", aliasType}
 	queryTypes    = []string{"A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "SOA", "SRV", "TXT"}
 	environments  = []string{string(failoverplan.Production), string(failoverplan.Sandbox)}
 	platformKinds = []string{string(failoverplan.Business), string(failoverplan.Data)}

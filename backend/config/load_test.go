@@ -85,7 +85,7 @@ func TestDefaults(t *testing.T) {
 	if c.Thresholds != want {
 		t.Errorf("thresholds %+v, want %+v", c.Thresholds, want)
 	}
-	rules := Rules{CatchUpTimeout: Duration(30 * time.Second), FenceTimeout: Duration(2 * time.Second), ResolverWait: Duration(2 * time.Minute), Arming: Duration(5 * time.Second), OnFailedWrite: OnFailAuto, RetryBudget: Duration(30 * time.Second)}
+	rules := Rules{CatchUpTimeout: Duration(30 * time.Second), FenceTimeout: Duration(2 * time.Second), ResolverWait: Duration(2 * time.Minute), Arming: Duration(5 * time.Second), OnFailedWrite: OnFailAuto, RetryBudget: Duration(30 * time.Second), MaxDrift: 3}
 	if c.Rules != rules {
 		t.Errorf("rules %+v, want %+v", c.Rules, rules)
 	}

@@ -130,7 +130,7 @@ func refine(t *testing.T, defs gen.Definitions) {
 	enum("Config", "environment", environments)
 	enum("Component", "kind", componentKindNames())
 	enum("Component", "qtype", queryTypes)
-	enum("Domain", "types", addressTypes)
+	enum("Domain", "types", domainTypes)
 	enum("Provider", "kind", providerKindNames())
 	enum("Rules", "on_failed_write", onFailChoices)
 	enum("Policy", "platform", platformKinds)

@@ -54,7 +54,7 @@ func (c *Config) Topology() *failoverplan.Topology {
 	for _, d := range c.Domains {
 		t.Domains = append(t.Domains, failoverplan.Domain{
 			Name: d.Name, Station: d.Station, Zone: d.Zone, Provider: c.providerName(d.Zone),
-			Also: c.twinNames(d.Zone), Types: slices.Clone(d.Types), TTL: uint32(d.TTL.D().Seconds()),
+			Also: c.twinNames(d.Zone), Types: slices.Clone(d.Types), TTL: uint32(d.TTL.D().Seconds()), SwitchTTL: uint32(d.SwitchTTL.D().Seconds()),
 		})
 	}
 	for _, u := range c.Upstreams {
@@ -66,7 +66,7 @@ func (c *Config) Topology() *failoverplan.Topology {
 func (c *Config) topologySite(s *Site) failoverplan.Site {
 	site := failoverplan.Site{
 		Name: s.Name, Weight: s.Weight, Emergency: s.Emergency,
-		GatewayV4: slices.Clone(s.Gateway.IPv4), GatewayV6: slices.Clone(s.Gateway.IPv6),
+		GatewayV4: slices.Clone(s.Gateway.IPv4), GatewayV6: slices.Clone(s.Gateway.IPv6), GatewayName: s.Gateway.Name,
 	}
 	for _, kind := range []failoverplan.PlatformKind{failoverplan.Business, failoverplan.Data} {
 		p := s.platform(kind)

@@ -132,7 +132,7 @@ func TestTopology(t *testing.T) {
 	if len(byName) != len(want) {
 		t.Errorf("%d components, want %d", len(byName), len(want))
 	}
-	d := failoverplan.Domain{Name: "can.gss.example.net", Station: "CAN", Zone: "gss.example.net", Provider: "own-bind", Types: []string{"A", "AAAA"}, TTL: 30}
+	d := failoverplan.Domain{Name: "can.gss.example.net", Station: "CAN", Zone: "gss.example.net", Provider: "own-bind", Types: []string{"A", "AAAA"}, TTL: 30, SwitchTTL: 5}
 	if !reflect.DeepEqual(top.Domains[2], d) {
 		t.Errorf("%+v, want %+v", top.Domains[2], d)
 	}

@@ -51,6 +51,12 @@ func Markdown(r Run) string {
 			p("| %s | %s | %s |\n", x.Component, lagText(x.LagS), lostText(x.Lost))
 		}
 	}
+	if r.Plan != nil && len(r.Plan.LeaveOut) > 0 {
+		p("\n## Left out\n\n| name | reason | what stopped it |\n|---|---|---|\n")
+		for _, l := range r.Plan.LeaveOut {
+			p("| %s | %s | %s |\n", l.Name, cell(l.Reason), cell(stopOf(r.Plan, l.Name)))
+		}
+	}
 	if r.Plan != nil && len(r.Plan.DNS) > 0 {
 		p("\n## DNS\n\n%d of %d record sets changed with %d requests.\n\n| name | type | before | after |\n|---|---|---|---|\n", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls)
 		for _, z := range r.Plan.DNS {
@@ -74,6 +80,16 @@ func Markdown(r Run) string {
 		p("\n## Next\n\n%s\n", r.Next)
 	}
 	return b.String()
+}
+
+// stopOf is what stopped a name, "" when nothing did.
+func stopOf(p *failoverplan.Plan, name string) string {
+	for _, s := range p.Stops {
+		if s.Name == name {
+			return s.Gate + ": " + s.Evidence
+		}
+	}
+	return ""
 }
 
 func title(kind string) string {
@@ -117,6 +133,9 @@ func header(r Run) [][2]string {
 	}
 	if !r.Finished.IsZero() {
 		out = append(out, [2]string{"finished", r.Finished.Local().Format(time.RFC3339)})
+	}
+	if !r.Committed.IsZero() {
+		out = append(out, [2]string{"committed", r.Committed.Local().Format(time.RFC3339) + " by " + r.CommittedBy})
 	}
 	return out
 }

@@ -14,7 +14,7 @@ import (
 
 func (a *app) runsCmd() *cobra.Command {
 	return group("runs", "The journal: what was done, by whom, when and why",
-		a.runsList(), a.runsShow(), a.runsWatch(), a.runsResume(), a.runsRollback(), a.runsReport(), a.runsVerify())
+		a.runsList(), a.runsShow(), a.runsWatch(), a.runsResume(), a.runsRollback(), a.runsCommit(), a.runsReport(), a.runsVerify())
 }
 
 // withEngine opens the engine, runs f and closes it.
@@ -52,7 +52,11 @@ func (a *app) runsList() *cobra.Command {
 			}
 			w := tabwriter.NewWriter(a.out, 2, 4, 2, ' ', 0)
 			for _, r := range rs {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s -> %s\t%s\t%s\n", r.ID, r.Kind, r.State, r.From, r.To, r.Operator, r.Reason)
+				state := string(r.State)
+				if !r.Committed.IsZero() {
+					state += ", committed"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s -> %s\t%s\t%s\n", r.ID, r.Kind, state, r.From, r.To, r.Operator, r.Reason)
 			}
 			return w.Flush()
 		}),
@@ -150,6 +154,24 @@ func (a *app) runsRollback() *cobra.Command {
 				return err
 			}
 			r, err := e.Rollback(ctx, args[0], a.who(), reason)
+			return a.finish(ctx, e, r, err)
+		}),
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "confirmed")
+	c.Flags().StringVar(&reason, "reason", "", "why, for the journal")
+	return c
+}
+
+func (a *app) runsCommit() *cobra.Command {
+	var yes bool
+	var reason string
+	c := &cobra.Command{
+		Use: "commit ID", Short: "Keep what a done run did: restore the TTLs; from then on it is not rolled back any more", Args: cobra.ExactArgs(1),
+		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, args []string) error {
+			if err := a.needYes(yes, "commit"); err != nil {
+				return err
+			}
+			r, err := e.Commit(ctx, args[0], a.who(), reason)
 			return a.finish(ctx, e, r, err)
 		}),
 	}

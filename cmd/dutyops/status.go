@@ -99,6 +99,10 @@ func adviceText(ad backend.Advice) string {
 func (a *app) printStatus(st *backend.Status) {
 	a.printf("%s  %s  serving %s  case %s\n", strings.ToUpper(string(st.Environment)), st.At.Local().Format(time.DateTime), st.ServingSite, st.Case)
 	for _, o := range st.Overrides {
+		if o.Kind == backend.OverrideLeftOut {
+			a.printf("LEFT OUT %s by %s: %s\n", o.Target, o.Owner, o.Reason)
+			continue
+		}
 		a.printf("%s by %s until %s: %s\n", strings.ToUpper(o.Kind), o.Owner, o.Expires.Local().Format("15:04:05"), o.Reason)
 	}
 	if st.Run != nil {

@@ -19,6 +19,8 @@ type moveFlags struct {
 	to       string
 	stations []string
 	forced   bool
+	leaveOut []string
+	graceful bool
 }
 
 func (m *moveFlags) register(c *cobra.Command) {
@@ -26,10 +28,23 @@ func (m *moveFlags) register(c *cobra.Command) {
 	f.StringVar(&m.to, "to", "", "site to move to (default: the best standby; for a failback home)")
 	f.StringSliceVar(&m.stations, "stations", nil, "only these stations, e.g. PVG,SHA (default: all)")
 	f.BoolVar(&m.forced, "forced", false, "pass soft gates: accept unknown health or possible data loss")
+	f.StringArrayVar(&m.leaveOut, "leave-out", nil, "leave one name out of the plan, with the reason: 'NAME: why' (repeatable)")
+	f.BoolVar(&m.graceful, "graceful-ttl", false, "planned switch: lower the TTLs and wait until the old ones have run out; `runs commit` restores them")
 }
 
-func (m *moveFlags) request(kind failoverplan.PlanKind) backend.PlanRequest {
-	return backend.PlanRequest{Kind: kind, To: m.to, Stations: m.stations, Forced: m.forced}
+func (m *moveFlags) request(kind failoverplan.PlanKind) (backend.PlanRequest, error) {
+	r := backend.PlanRequest{Kind: kind, To: m.to, Stations: m.stations, Forced: m.forced, GracefulTTL: m.graceful}
+	if m.graceful && m.forced {
+		return r, &usageError{errors.New("--graceful-ttl waits and --forced does not: leave one of them away")}
+	}
+	for _, x := range m.leaveOut {
+		name, why, ok := strings.Cut(x, ":")
+		if name, why = strings.TrimSpace(name), strings.TrimSpace(why); !ok || name == "" || why == "" {
+			return r, &usageError{fmt.Errorf("--leave-out %q: expected 'NAME: why', such as --leave-out 'pvg.example.test: moved by hand'", x)}
+		}
+		r.LeaveOut = append(r.LeaveOut, failoverplan.LeftOut{Name: strings.TrimSuffix(strings.ToLower(name), "."), Reason: why})
+	}
+	return r, nil
 }
 
 func (a *app) planCmd() *cobra.Command {
@@ -39,6 +54,10 @@ func (a *app) planCmd() *cobra.Command {
 		Use: "plan failover|failback", Short: "Show the plan and its hash; changes nothing (exit 4 when a rule would refuse it)",
 		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{"failover", "failback"},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			req, err := m.request(failoverplan.PlanKind(args[0]))
+			if err != nil {
+				return err
+			}
 			e, err := a.engine(cmd.Context())
 			if err != nil {
 				return err
@@ -47,7 +66,7 @@ func (a *app) planCmd() *cobra.Command {
 			if _, err := e.Refresh(cmd.Context()); err != nil {
 				return err
 			}
-			p, err := e.Plan(cmd.Context(), m.request(failoverplan.PlanKind(args[0])))
+			p, err := e.Plan(cmd.Context(), req)
 			if err != nil {
 				return err
 			}
@@ -95,6 +114,7 @@ func (a *app) printPlan(p *failoverplan.Plan) {
 			a.printf("        clears when %s\n", g.ClearsWhen)
 		}
 	}
+	a.printNames(p)
 	a.printf("\nrecords\n")
 	for _, z := range p.DNS {
 		for _, c := range z.Changes {
@@ -104,10 +124,32 @@ func (a *app) printPlan(p *failoverplan.Plan) {
 	a.printf("\nsteps\n")
 	for _, s := range p.Steps {
 		opt := ""
-		if s.BestEffort {
+		switch {
+		case s.BestEffort:
 			opt = "  (if it answers)"
+		case s.Phase == failoverplan.PhaseCommit:
+			opt = "  (not before `dutyops runs commit`)"
 		}
 		a.printf("  %s %-10s %-2s %s%s\n", s.ID[:2], s.Phase, s.Risk, s.Title, opt)
+	}
+}
+
+// printNames tells of the names that do not simply move.
+func (a *app) printNames(p *failoverplan.Plan) {
+	if len(p.Stops)+len(p.LeaveOut)+len(p.Follows) == 0 {
+		return
+	}
+	a.printf("\nnames\n")
+	for _, l := range p.LeaveOut {
+		a.printf("  left out %-30s %s\n", l.Name, l.Reason)
+	}
+	for _, s := range p.Stops {
+		if s.LeftOut == "" {
+			a.printf("  STOP     %-30s %s: %s\n", s.Name, s.Gate, s.Evidence)
+		}
+	}
+	for _, f := range p.Follows {
+		a.printf("  follows  %-30s %s\n", f.Name, f.Target)
 	}
 }
 
@@ -139,12 +181,16 @@ func (a *app) moveCmd(use, short string, kind failoverplan.PlanKind) *cobra.Comm
 			if !dry && !yes && !a.interactive() {
 				return fmt.Errorf("%w: without a terminal a %s needs --yes", backend.ErrCancelled, use)
 			}
+			plan, err := m.request(kind)
+			if err != nil {
+				return err
+			}
 			e, err := a.engine(cmd.Context())
 			if err != nil {
 				return err
 			}
 			defer func() { _ = e.Close() }()
-			req := backend.StartRequest{PlanRequest: m.request(kind), PlanHash: hash, Reason: reason, Operator: a.who(), DryRun: dry}
+			req := backend.StartRequest{PlanRequest: plan, PlanHash: hash, Reason: reason, Operator: a.who(), DryRun: dry}
 			if !yes && !dry {
 				if err := a.confirm(cmd.Context(), e, &req); err != nil {
 					return err
@@ -245,10 +291,17 @@ func (a *app) followRun(ctx context.Context, e *backend.Engine, id string) (back
 				continue
 			}
 			told[s.ID] = s.State
-			if s.State == "running" && s.Risk == "R0" {
+			if s.State == "running" && s.Risk == "R0" && s.Action != string(failoverplan.ActWaitTTL) {
+				continue
+			}
+			if s.Action == string(failoverplan.ActWaitTTL) && s.State == "running" && s.Until.IsZero() {
+				delete(told, s.ID) // it is told once it says until when
 				continue
 			}
 			line := fmt.Sprintf("%s  %-10s %-8s %s", time.Now().Format("15:04:05.000"), s.Phase, s.State, s.Title)
+			if s.State == "running" && !s.Until.IsZero() {
+				line += "; until " + s.Until.Local().Format("15:04:05") + ", interrupt stops it"
+			}
 			if s.Error != "" {
 				line += ": " + s.Error
 			}
@@ -295,6 +348,14 @@ func (a *app) printRun(r backend.Run) {
 	}
 	if r.DNS.RecordsPlanned > 0 {
 		a.printf("  dns: %d of %d record sets changed, %d requests\n", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls)
+	}
+	if !r.Committed.IsZero() {
+		a.printf("  committed by %s at %s\n", r.CommittedBy, r.Committed.Local().Format(time.DateTime))
+	}
+	if r.Plan != nil {
+		for _, l := range r.Plan.LeaveOut {
+			a.printf("  left out: %s: %s\n", l.Name, l.Reason)
+		}
 	}
 	if r.RTO.TotalMS > 0 {
 		a.printf("  rto: %d ms = detect %d + decide %d + fence %d + switch %d + propagate %d + verify %d\n",

@@ -3,6 +3,7 @@ package demo
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dutyops/dutyops/backend"
@@ -45,9 +46,44 @@ func (w *World) plan(req backend.PlanRequest) (*failoverplan.Plan, error) {
 		}
 	}
 	p.Gates = w.gates(to)
+	p.LeaveOut = req.LeaveOut
+	w.leaveOut(p)
 	p.Steps = w.steps(p)
-	p.Hash = fmt.Sprintf("%s-%s-%s-%s-%d", p.Kind, p.Mode, p.From, p.To, len(p.Steps)*131+len(p.Stations))
+	if req.GracefulTTL && p.Mode == failoverplan.Graceful {
+		p.Steps = choreographed(p.Steps)
+	}
+	p.Hash = fmt.Sprintf("%s-%s-%s-%s-%d", p.Kind, p.Mode, p.From, p.To, len(p.Steps)*131+len(p.Stations)+17*len(p.LeaveOut))
 	return p, nil
+}
+
+// leaveOut stops the first name of the plan when BadName is set, and takes out what is left out.
+func (w *World) leaveOut(p *failoverplan.Plan) {
+	left := map[string]string{}
+	for _, l := range p.LeaveOut {
+		left[l.Name] = l.Reason
+	}
+	z := &p.DNS[0]
+	first := z.Changes[0].After.Name
+	if w.BadName {
+		p.Stops = append(p.Stops, failoverplan.Stop{
+			Name: first, Station: z.Changes[0].Station, Zone: z.Zone, Gate: "known-values", LeftOut: left[first],
+			Evidence: "holds A 203.0.113.9, which is no gateway of ours", ClearsWhen: "the record is put right at the provider, or the configuration learns the address",
+		})
+		g := failoverplan.Gate{Gate: "known-values", Passed: left[first] != "", Evidence: first + " holds A 203.0.113.9, which is no gateway of ours", ClearsWhen: "the record is put right at the provider"}
+		p.Gates = append(p.Gates, g)
+	}
+	z.Changes = slices.DeleteFunc(z.Changes, func(c failoverplan.RecordChange) bool {
+		_, out := left[c.After.Name]
+		return out || w.BadName && c.After.Name == first
+	})
+}
+
+// choreographed puts lowered TTLs before a plan's steps, and their end after its commit.
+func choreographed(steps []failoverplan.Step) []failoverplan.Step {
+	out := slices.Insert(slices.Clone(steps), 1,
+		failoverplan.Step{ID: "p01", Phase: failoverplan.PhasePrepare, Action: failoverplan.ActLowerTTL, Title: "Lower the TTL of 6 record sets of gss.example.test", Risk: failoverplan.R2, Zone: "gss.example.test", Undo: "write the exact previous TTLs"},
+		failoverplan.Step{ID: "p02", Phase: failoverplan.PhasePrepare, Action: failoverplan.ActWaitTTL, Title: "Wait 90 s until the old TTLs have run out", Risk: failoverplan.R0, WaitS: 90, Why: "what was looked up before the TTL was lowered is still remembered"})
+	return append(out, failoverplan.Step{ID: "p03", Phase: failoverplan.PhaseCommit, Action: failoverplan.ActRestoreTTL, Title: "Restore the TTL of 6 record sets of gss.example.test", Risk: failoverplan.R2, Zone: "gss.example.test", Undo: "write the short TTLs again", Why: "once the run is committed"})
 }
 
 func (w *World) changes(to string, only []string) []failoverplan.ZoneChange {

@@ -18,6 +18,9 @@ type run struct {
 
 func (r *run) current() int {
 	for i, s := range r.Steps {
+		if s.Phase == string(failoverplan.PhaseCommit) {
+			continue
+		}
 		if s.State == "pending" || s.State == "running" {
 			return i
 		}
@@ -119,6 +122,9 @@ func (w *World) step(r *run) {
 			return
 		}
 		s.State, s.Started, s.Attempts = "running", now, 1
+		if s.Action == string(failoverplan.ActWaitTTL) {
+			s.Until = now.Add(90 * time.Second)
+		}
 		return
 	}
 	s.Finished = now
@@ -144,7 +150,7 @@ func (w *World) step(r *run) {
 		r.RTO.PropagateMS += ms
 	case failoverplan.PhaseVerify:
 		r.RTO.VerifyMS += ms
-	case failoverplan.PhaseDecide, failoverplan.PhaseReprotect:
+	case failoverplan.PhaseDecide, failoverplan.PhaseReprotect, failoverplan.PhasePrepare, failoverplan.PhaseCommit:
 		// Before and after the outage: no part of the recovery time.
 	}
 	if s.Action == string(failoverplan.ActSwitchDNS) {
@@ -241,6 +247,27 @@ func (w *World) Rollback(_ context.Context, id, operator, reason string) (backen
 		}
 	}
 	w.serving, w.data = r.From, r.From
+	w.publish()
+	return r.copy(), nil
+}
+
+// Commit implements backend.Face.
+func (w *World) Commit(_ context.Context, id, operator, _ string) (backend.Run, error) {
+	r, err := w.find(id)
+	if err != nil {
+		return backend.Run{}, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if r.State != backend.RunDone || !r.Committed.IsZero() {
+		return backend.Run{}, fmt.Errorf("%w: run %s is not to be committed", backend.ErrRefused, id)
+	}
+	r.Committed, r.CommittedBy = w.opt.Now(), operator
+	for i := range r.Steps {
+		if r.Steps[i].Phase == string(failoverplan.PhaseCommit) {
+			r.Steps[i].State = "done"
+		}
+	}
 	w.publish()
 	return r.copy(), nil
 }

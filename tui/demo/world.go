@@ -50,6 +50,8 @@ type World struct {
 	PlanErr error
 	// Blocked adds a failed gate to every plan.
 	Blocked bool
+	// BadName stops the first name of every plan by a value of a stranger.
+	BadName bool
 	// NoSandbox hides the sandbox controls, as in production.
 	NoSandbox bool
 }
