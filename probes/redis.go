@@ -62,6 +62,7 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 	// The connection is made here, so that its failure is ours to see, and given to
 	// a pool of one that can never make another behind our back.
 	var once sync.Once
+	guard := &respGuard{Conn: raw}
 	r := redis.NewClient(&redis.Options{
 		Addr: a.t.Address, Username: a.t.User, Password: pw,
 		Protocol: 2, DisableIdentity: true,
@@ -71,7 +72,7 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 		ConnMaxIdleTime: -1, ConnMaxLifetime: -1,
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			var conn net.Conn
-			once.Do(func() { conn = &respGuard{Conn: raw} })
+			once.Do(func() { conn = guard })
 			if conn == nil {
 				return nil, net.ErrClosed
 			}
@@ -83,6 +84,9 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 	if err != nil && !serverSaid(err) || Classify(err) == ClassAuth {
 		_ = r.Close()
 		_ = raw.Close()
+		if err != nil && guard.full {
+			return nil, joinErr(errRedisFull, err)
+		}
 		if err != nil && Classify(err) == ClassAuth {
 			c.answered()
 		}
@@ -93,6 +97,18 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 	}
 	c.got("%s", pong)
 	return r, nil
+}
+
+// errRedisFull: all connections are taken (maxclients).
+var errRedisFull = errors.New("max number of clients reached")
+
+// failed adds the server's own refusal to the common ones.
+func (a *redisAsker) failed(ctx context.Context, c *conv, err error) answer {
+	if errors.Is(err, errRedisFull) {
+		c.note("! %s", c.raw(err))
+		return down("refuses: max number of clients reached")
+	}
+	return c.failed(ctx, a.t.Address, err)
 }
 
 // serverSaid tells an error reply from a broken connection.
@@ -112,10 +128,10 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 	newcomer, err := a.conn.with(ctx, c, func(r *redis.Client) error {
 		info, refusal = map[string]string{}, nil
 		cmds, err := r.Pipelined(ctx, func(p redis.Pipeliner) error {
-			c.asked("INFO replication, INFO server, INFO persistence")
-			p.Info(ctx, "replication")
-			p.Info(ctx, "server")
-			p.Info(ctx, "persistence")
+			c.asked("INFO replication, server, persistence, memory")
+			for _, section := range []string{"replication", "server", "persistence", "memory"} {
+				p.Info(ctx, section)
+			}
 			return nil
 		})
 		if err != nil && !serverSaid(err) {
@@ -138,14 +154,17 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 			}
 		}
 		c.got("%s", showInfo(info))
-		return nil
+		if info["min_slaves_good_slaves"] == "" {
+			return nil
+		}
+		return redisWanted(ctx, c, r, info)
 	})
 	if err != nil {
-		return c.failed(ctx, a.t.Address, err)
+		return a.failed(ctx, c, err)
 	}
 	v := a.judge(ctx, c, info, refusal)
 	if newcomer != nil {
-		f := c.failed(ctx, a.t.Address, newcomer)
+		f := a.failed(ctx, c, newcomer)
 		f.detail += " (a connection made earlier still works)"
 		if badness(f.status) > badness(v.status) {
 			return f
@@ -226,6 +245,9 @@ func redisFacts(c *conv, info map[string]string) redisRole {
 		f.Position = info["master_repl_offset"]
 		c.extra("replicas", strconv.Itoa(r.replicas))
 		r.refusesWrites = redisRefusesWrites(info)
+		if info["min_slaves_good_slaves"] != "" && info[redisWants] == "" {
+			c.extra("min-replicas-to-write", "set, how high is not visible (grant +config|get)")
+		}
 		if r.refusesWrites != "" {
 			f.ReadOnly = ptr(true)
 		}
@@ -256,18 +278,46 @@ func redisFacts(c *conv, info map[string]string) redisRole {
 	return r
 }
 
+// redisWanted reads how many replicas a primary wants before it takes a write: INFO
+// tells only how many it has, and that only while it wants any.
+func redisWanted(ctx context.Context, c *conv, r *redis.Client, info map[string]string) error {
+	c.asked("CONFIG GET min-replicas-to-write")
+	m, err := r.ConfigGet(ctx, "min-replicas-to-write").Result()
+	if err != nil {
+		c.got("%s", err)
+		if serverSaid(err) {
+			return nil // not allowed: what INFO says must do
+		}
+		return err
+	}
+	info[redisWants] = m["min-replicas-to-write"]
+	c.got("%s", info[redisWants])
+	return nil
+}
+
+// redisWants is where redisWanted leaves its answer among INFO's.
+const redisWants = "min-replicas-to-write"
+
 // redisRefusesWrites: a primary that answers every write with an error says so here.
 func redisRefusesWrites(info map[string]string) string {
-	need, err := strconv.Atoi(info["min_slaves_to_write"])
-	if err != nil || need == 0 {
-		if info["read_only"] == "1" || info["master_read_only"] == "1" {
-			return "it is set read-only"
+	if limit, ok := number(info["maxmemory"]); ok && limit > 0 && info["maxmemory_policy"] == "noeviction" {
+		used, _ := number(info["used_memory"])
+		free, _ := number(info["mem_not_counted_for_evict"])
+		if used-free > limit {
+			return "its memory is full (maxmemory, noeviction)"
 		}
+	}
+	good := info["min_slaves_good_slaves"]
+	if good == "" {
 		return ""
 	}
-	have, _ := strconv.Atoi(info["min_slaves_good_slaves"])
-	if have < need {
-		return fmt.Sprintf("%d good replicas, it wants %d", have, need)
+	have, _ := strconv.Atoi(good)
+	want, err := strconv.Atoi(info[redisWants])
+	switch {
+	case err == nil && have < want:
+		return fmt.Sprintf("%d good replicas, it wants %d", have, want)
+	case err != nil && have == 0:
+		return "no good replica, and it wants some"
 	}
 	return ""
 }

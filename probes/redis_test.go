@@ -95,7 +95,15 @@ func TestRedis(t *testing.T) {
 		{"first copy", strings.Replace(strings.Replace(slave, "link_status:up", "link_status:down", 1), "in_progress:0", "in_progress:1", 1), "", nil, RoleReplica, StatusDegraded, "copying everything", nil},
 		{"a source that is a replica", slave, "", nil, RoleSource, StatusDown, "is a replica of 127.0.0.1:16379 and refuses writes", nil},
 		{"a replica that follows nobody", master, "", nil, RoleReplica, StatusDegraded, "should be a replica, but follows nobody", nil},
-		{"a source short of replicas", master + "min_slaves_to_write:1\nmin_slaves_good_slaves:0\n", "", nil, RoleSource, StatusDown, "refuses writes: 0 good replicas, it wants 1", nil},
+		{"a source short of replicas", master + "min_slaves_good_slaves:1\n", "", map[string]string{"CONFIG": "*2\r\n$21\r\nmin-replicas-to-write\r\n$1\r\n2\r\n"}, RoleSource, StatusDown, "refuses writes: 1 good replicas, it wants 2", nil},
+		{"a source short of replicas, CONFIG not allowed", master + "min_slaves_good_slaves:0\n", "", map[string]string{"CONFIG": "-NOPERM no\r\n"}, RoleSource, StatusDown, "refuses writes: no good replica, and it wants some", nil},
+		{"a source with a replica, CONFIG not allowed", master + "min_slaves_good_slaves:1\n", "", map[string]string{"CONFIG": "-NOPERM no\r\n"}, RoleSource, StatusUp, "primary, 1 replica", func(t *testing.T, f Facts) {
+			if !strings.Contains(f.Extra["min-replicas-to-write"], "+config|get") {
+				t.Errorf("the missing right is not told: %v", f.Extra)
+			}
+		}},
+		{"a source whose memory is full", master, "maxmemory:100\nmaxmemory_policy:noeviction\nused_memory:150\nmem_not_counted_for_evict:10\n", nil, RoleSource, StatusDown, "refuses writes: its memory is full", nil},
+		{"a source that evicts", master, "maxmemory:100\nmaxmemory_policy:allkeys-lru\nused_memory:150\n", nil, RoleSource, StatusUp, "primary", nil},
 		{"failed save", master, "rdb_last_bgsave_status:err\n", nil, RoleAny, StatusDegraded, "its last save to disk failed", nil},
 		{"loading", master, "loading:1\n", nil, RoleAny, StatusDown, "is loading its data set", nil},
 		{"loading, and says only that", "", "", map[string]string{"INFO": "-LOADING Redis is loading the dataset in memory\r\n"}, RoleAny, StatusDown, "is loading its data set", nil},

@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 )
@@ -14,6 +15,7 @@ type respGuard struct {
 	n    int  // bytes of line seen; over len(line) they are not kept
 	skip int  // bytes of a bulk body still to pass
 	bad  bool // once bad, for ever
+	full bool // the server said that it has no room for another client
 }
 
 const (
@@ -55,6 +57,8 @@ func (g *respGuard) pass(b []byte) bool {
 		}
 		line := g.line[:min(g.n, len(g.line))]
 		whole := g.n <= len(g.line)
+		// said before anything was asked; the client drops it and sees the end only
+		g.full = g.full || bytes.HasPrefix(line, []byte("-ERR max number of clients"))
 		g.n = 0
 		if len(line) == 0 || !g.announced(line, whole) {
 			if len(line) != 0 {

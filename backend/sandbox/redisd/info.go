@@ -5,6 +5,7 @@ import (
 	"net"
 	"path"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -29,6 +30,11 @@ func (s *Server) info() string {
 	p("server_name", s.opts.Name)
 	b.WriteString("\r\n# Clients\r\n")
 	p("connected_clients", s.m.CurrentConnectionCount())
+	b.WriteString("\r\n# Memory\r\n")
+	p("used_memory", usedMemory)
+	p("maxmemory", s.config["maxmemory"])
+	p("maxmemory_policy", "noeviction")
+	p("mem_not_counted_for_evict", 0)
 	b.WriteString("\r\n# Persistence\r\n")
 	p("loading", 0)
 	p("rdb_last_bgsave_status", "ok")
@@ -54,13 +60,9 @@ func (s *Server) info() string {
 		p("slave_read_only", map[bool]int{true: 0, false: 1}[s.config["replica-read-only"] == "no"])
 	} else {
 		p("role", "master")
-		if s.readOnly {
-			p("read_only", 1)
-		}
 	}
 	p("connected_slaves", s.replicas)
-	if n := s.config["min-replicas-to-write"]; n != "0" {
-		p("min_slaves_to_write", n)
+	if s.minReplicas() > 0 && s.config["min-replicas-max-lag"] != "0" {
 		p("min_slaves_good_slaves", s.replicas)
 	}
 	p("master_replid", replid)
@@ -123,6 +125,9 @@ func (s *Server) configure(c *server.Peer, args []string) {
 	case len(args) >= 2 && strings.EqualFold(args[0], "GET"):
 		var out []string
 		for k, v := range s.config {
+			if k == "min-replicas-to-write" {
+				v = strconv.Itoa(s.minReplicas())
+			}
 			for _, pattern := range args[1:] {
 				if ok, err := path.Match(strings.ToLower(pattern), k); err == nil && ok {
 					out = append(out, k+"\x00"+v)

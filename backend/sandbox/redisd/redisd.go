@@ -77,7 +77,7 @@ func Start(o Options) (*Server, error) {
 	}
 	s := &Server{
 		m: miniredis.NewMiniRedis(), opts: o, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
-		config: map[string]string{"masterauth": o.MasterAuth, "masteruser": "", "replica-read-only": "yes", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "maxmemory": "0"},
+		config: map[string]string{"masterauth": o.MasterAuth, "masteruser": "", "replica-read-only": "yes", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "maxmemory": "0", "maxclients": "10000"},
 		replid: newID(), grew: make(chan struct{}), closing: make(chan struct{}),
 	}
 	if o.Password != "" {
@@ -104,7 +104,15 @@ func newID() string {
 // Addr is where it listens.
 func (s *Server) Addr() string { return s.m.Addr() }
 
-// SetReadOnly makes a primary answer every write with READONLY.
+// readOnlyWants is how many replicas a primary wants under SetReadOnly: more than
+// there are.
+const readOnlyWants = 100
+
+// usedMemory is what the server says it uses, whatever it holds.
+const usedMemory = 1 << 20
+
+// SetReadOnly makes a primary refuse every write in the only way that Redis has for
+// it: min-replicas-to-write is more than there are, and writes get NOREPLICAS.
 func (s *Server) SetReadOnly(on bool) {
 	s.mu.Lock()
 	s.readOnly = on
@@ -136,6 +144,13 @@ func (s *Server) hook(c *server.Peer, cmd string, args ...string) bool {
 		return false
 	}
 	if _, known := s.authed[c]; !known {
+		if len(s.authed) >= atoi(s.config["maxclients"]) {
+			s.mu.Unlock()
+			c.WriteError("ERR max number of clients reached")
+			c.Flush()
+			c.Close()
+			return true
+		}
 		s.authed[c] = s.opts.Password == ""
 		c.OnDisconnect(func() {
 			s.mu.Lock()
@@ -225,12 +240,21 @@ func (s *Server) refusal() string {
 	switch {
 	case s.source != nil && s.config["replica-read-only"] != "no":
 		return "READONLY You can't write against a read only replica."
-	case s.readOnly:
-		return "READONLY You can't write against a read only server."
-	case s.source == nil && atoi(s.config["min-replicas-to-write"]) > s.replicas && s.config["min-replicas-max-lag"] != "0":
+	case s.source == nil && atoi(s.config["maxmemory"]) > 0 && atoi(s.config["maxmemory"]) < usedMemory:
+		return "OOM command not allowed when used memory > 'maxmemory'."
+	case s.source == nil && s.minReplicas() > s.replicas && s.config["min-replicas-max-lag"] != "0":
 		return "NOREPLICAS Not enough good replicas to write."
 	}
 	return ""
+}
+
+// minReplicas is min-replicas-to-write as it is in effect. The caller holds mu.
+func (s *Server) minReplicas() int {
+	n := atoi(s.config["min-replicas-to-write"])
+	if s.readOnly {
+		n = max(n, readOnlyWants)
+	}
+	return n
 }
 
 func atoi(v string) int {

@@ -101,7 +101,7 @@ func TestLinkDownIsSeen(t *testing.T) {
 func TestRefusals(t *testing.T) {
 	s, c := begin(t, Options{})
 	s.SetReadOnly(true)
-	if err := c.Set(t.Context(), "k", "v", 0).Err(); err == nil || !strings.HasPrefix(err.Error(), "READONLY") {
+	if err := c.Set(t.Context(), "k", "v", 0).Err(); err == nil || !strings.HasPrefix(err.Error(), "NOREPLICAS") {
 		t.Fatalf("read only: %v", err)
 	}
 	s.SetReadOnly(false)
