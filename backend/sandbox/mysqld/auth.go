@@ -123,6 +123,9 @@ func (ss *session) login(user, db string, proof, challenge []byte) error {
 		}
 		return errorf(1045, "28000", "Access denied for user '%s'@'%s' (using password: %s)", user, ss.host(), using)
 	}
+	if !acc.ReadOnlyAdmin && ss.srv.crowded() {
+		return errorf(1040, "08004", "Too many connections")
+	}
 	ss.user, ss.account = user, acc
 	ss.loggedIn.Store(user)
 	if db != "" {

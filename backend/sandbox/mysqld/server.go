@@ -120,6 +120,15 @@ func (s *Server) Close() error {
 	return nil
 }
 
+// crowded is true when there are more connections than max_connections, this one
+// counted. As with the real server an administrator is let in all the same.
+func (s *Server) crowded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	most, ok := s.settings["max_connections"].(int64)
+	return ok && int64(len(s.sessions)) > most
+}
+
 func (s *Server) allLocked() []*session {
 	out := make([]*session, 0, len(s.sessions))
 	for _, ss := range s.sessions {
