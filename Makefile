@@ -52,7 +52,7 @@ race: ## the same under the race detector
 .PHONY: integration
 integration: ## the story on real servers: BIND, Unbound, MariaDB, Redis, nginx (Debian packages)
 	test/lab/install.sh
-	go test -tags integration -count=1 -timeout 40m ./dnsproviders/... ./backend/switching ./test/lab/...
+	go test -tags integration -count=1 -timeout 40m ./dnsproviders/... ./backend/switching ./test/contract ./test/lab/...
 
 .PHONY: integration-down
 integration-down: ## remove what a lab left behind; its servers end with it, even when it is killed

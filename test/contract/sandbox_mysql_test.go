@@ -2,6 +2,7 @@ package contract_test
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
 	"net"
 	"testing"
@@ -55,6 +56,7 @@ func (c *component) mysql(t *testing.T, role probes.Role) error {
 	c.own[contract.ReadOnly] = func(on bool) error {
 		return exec(db, map[bool]string{true: "SET GLOBAL read_only=1", false: "SET GLOBAL read_only=0"}[on])
 	}
+	c.own[contract.Crowded] = crowd(t, s.Addr(), "duty", pw, func(most int) error { return exec(db, fmt.Sprintf("SET GLOBAL max_connections=%d", most)) })
 	if role == probes.RoleReplica {
 		src, sdb, err := mysqlServer(t, 1, false, pw)
 		if err != nil {
@@ -77,6 +79,23 @@ func (c *component) mysql(t *testing.T, role probes.Role) error {
 			source.Set(map[bool]link.Mode{true: link.Down, false: link.Pass}[on])
 			return nil
 		}
+		c.own[contract.ReplicaWrites] = func(on bool) error {
+			return exec(db, map[bool]string{true: "SET GLOBAL read_only=0", false: "SET GLOBAL read_only=1"}[on])
+		}
+		c.own[contract.ReplicaRefused] = func(on bool) error {
+			password := map[bool]string{true: secret(), false: pw}[on]
+			return exec(db, "STOP REPLICA", "CHANGE MASTER TO MASTER_PASSWORD='"+password+"'", "START REPLICA")
+		}
+		db.SetMaxOpenConns(1) // what is said of a session holds for the next statement
+		c.own[contract.ReplicaBroken] = func(on bool) error {
+			if err := exec(db, "SET SESSION sql_log_bin=0"); err != nil {
+				return err
+			}
+			if on {
+				return errors.Join(exec(db, "INSERT INTO ops.t VALUES (9)"), exec(sdb, "INSERT INTO ops.t VALUES (9)"))
+			}
+			return exec(db, "DELETE FROM ops.t WHERE id=9", "STOP REPLICA", "START REPLICA")
+		}
 		c.own[contract.ReplicaStopped] = func(on bool) error {
 			return exec(db, map[bool]string{true: "STOP REPLICA", false: "START REPLICA"}[on])
 		}
@@ -90,4 +109,37 @@ func (c *component) mysql(t *testing.T, role probes.Role) error {
 		}
 	}
 	return c.behind(t, "tcp://"+s.Addr())
+}
+
+// crowd takes all connections of a server that lets ten in.
+func crowd(t *testing.T, address, user, password string, limit func(most int) error) func(bool) error {
+	cfg := mysql.NewConfig()
+	cfg.Net, cfg.Addr, cfg.User, cfg.Passwd = "tcp", address, user, password
+	var taken []*sql.Conn
+	return func(on bool) error {
+		if !on {
+			for _, c := range taken {
+				_ = c.Close()
+			}
+			return limit(151)
+		}
+		if err := limit(10); err != nil {
+			return err
+		}
+		connector, err := mysql.NewConnector(cfg)
+		if err != nil {
+			return err
+		}
+		db := sql.OpenDB(connector)
+		db.SetMaxIdleConns(-1)
+		t.Cleanup(func() { _ = db.Close() })
+		for range 12 {
+			c, err := db.Conn(t.Context())
+			if err != nil {
+				return nil // that many fit
+			}
+			taken = append(taken, c)
+		}
+		return errors.New("the limit of ten connections lets twelve in")
+	}
 }

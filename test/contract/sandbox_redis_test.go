@@ -35,19 +35,32 @@ func (c *component) redis(t *testing.T, role probes.Role) error {
 	t.Cleanup(func() { _ = s.Close() })
 	c.target.Password = func() (string, error) { return pw, nil }
 	c.own[contract.ReadOnly] = func(on bool) error { s.SetReadOnly(on); return nil }
+	admin := redis.NewClient(&redis.Options{Addr: s.Addr(), Password: pw, Protocol: 2, DisableIdentity: true, PoolSize: 1})
+	t.Cleanup(func() { _ = admin.Close() })
+	config := func(key, broken, healed string) func(bool) error {
+		return func(on bool) error {
+			return admin.ConfigSet(t.Context(), key, map[bool]string{true: broken, false: healed}[on]).Err()
+		}
+	}
+	c.own[contract.MemoryFull] = config("maxmemory", "1", "0")
+	c.own[contract.Crowded] = config("maxclients", "1", "10000")
 	if source != nil {
+		c.own[contract.ReplicaRefused] = func(on bool) error {
+			err := config("masterauth", secret(), pw)(on)
+			source.Set(link.Down)
+			source.Set(link.Pass)
+			return err
+		}
 		c.own[contract.SourceGone] = func(on bool) error {
 			source.Set(map[bool]link.Mode{true: link.Down, false: link.Pass}[on])
 			return nil
 		}
 		c.own[contract.ReplicaStopped] = func(on bool) error {
-			r := redis.NewClient(&redis.Options{Addr: s.Addr(), Password: pw, Protocol: 2, DisableIdentity: true})
-			defer func() { _ = r.Close() }()
 			host, port := "NO", "ONE"
 			if !on {
 				host, port = splitAddr(source.Addr())
 			}
-			return r.Do(t.Context(), "REPLICAOF", host, port).Err()
+			return admin.Do(t.Context(), "REPLICAOF", host, port).Err()
 		}
 	}
 	return c.behind(t, "tcp://"+s.Addr())

@@ -48,35 +48,43 @@ type sandbox struct{}
 // component is one server behind a link. own breaks what is not the line.
 type component struct {
 	target probes.Target
+	direct *probes.Target // past the line, when there is such a way
 	line   *link.Link
 	more   []*link.Link // further ways in, broken alike
 	own    map[contract.Fault]func(broken bool) error
 }
 
-func (c *component) Target() probes.Target { return c.target }
+func (c *component) Target(f contract.Fault) probes.Target {
+	if c.direct != nil && (f == contract.Killed || f == contract.Frozen) {
+		return *c.direct
+	}
+	return c.target
+}
 
 var lines = map[contract.Fault]link.Mode{
 	contract.Down: link.Down, contract.Refuse: link.Refuse, contract.Blackhole: link.Blackhole, contract.OneWay: link.OneWay,
 	contract.Slow: link.Slow(contract.SlowAfter),
+	// As they look from outside, for servers that are no process of their own.
+	contract.Frozen: link.Blackhole, contract.Killed: link.Down,
 }
 
 func (c *component) Break(f contract.Fault) error {
+	if fn, ok := c.own[f]; ok {
+		return fn(true)
+	}
 	if m, ok := lines[f]; ok {
 		c.set(m)
 		return nil
-	}
-	if fn, ok := c.own[f]; ok {
-		return fn(true)
 	}
 	return contract.ErrCannot
 }
 
 func (c *component) Heal(f contract.Fault) error {
-	if _, ok := lines[f]; ok {
-		c.set(link.Pass)
-		return nil
+	if fn, ok := c.own[f]; ok {
+		return fn(false)
 	}
-	return c.own[f](false)
+	c.set(link.Pass)
+	return nil
 }
 
 func (c *component) set(m link.Mode) {

@@ -23,12 +23,19 @@ const (
 	Blackhole Fault = "blackhole" // bytes are held
 	OneWay    Fault = "one-way"   // answers are held
 	Slow      Fault = "slow"      // answers take longer than SlowAfter
+	Frozen    Fault = "frozen"    // the process is stopped (SIGSTOP): it holds its connections and says nothing
+	Killed    Fault = "killed"    // the process is ended (SIGKILL), and comes back with what it had on disk
 
 	WrongPassword  Fault = "wrong-password"  // the probe's own password is wrong
 	ReadOnly       Fault = "read-only"       // refuses writes
 	ReplicaStopped Fault = "replica-stopped" // replication is stopped
 	SourceGone     Fault = "source-gone"     // the replica's source does not answer
 	Lagging        Fault = "lagging"         // the replica is behind
+	ReplicaBroken  Fault = "replica-broken"  // the replica meets a transaction that it cannot apply
+	ReplicaRefused Fault = "replica-refused" // the source refuses the replica's account
+	ReplicaWrites  Fault = "replica-writes"  // the replica takes writes
+	Crowded        Fault = "crowded"         // all connections are taken
+	MemoryFull     Fault = "memory-full"     // no memory is left for what is written
 	JobFailed      Fault = "job-failed"      // the ingest job fails again and again
 	NoJob          Fault = "no-job"          // the ingest job is not there
 	DiskAlarm      Fault = "disk-alarm"      // the broker takes no messages
@@ -52,8 +59,9 @@ type Backend interface {
 
 // Component is one server that can be broken and healed.
 type Component interface {
-	// Target is how to ask it, with credentials that work.
-	Target() probes.Target
+	// Target is how to ask it while f is tried, with credentials that work. Faults of
+	// the line need a line to break; the others may ask the server itself.
+	Target(f Fault) probes.Target
 	Break(f Fault) error
 	Heal(f Fault) error
 }
@@ -102,6 +110,12 @@ func Cases() []Case {
 			Case{Kind: k, Fault: Blackhole, Want: down, Detail: "no answer within"},
 			Case{Kind: k, Fault: OneWay, Want: down, Detail: "no answer within"},
 			Case{Kind: k, Fault: Slow, Want: []probes.Status{probes.StatusDegraded}, Detail: "slow: answered after"})
+		if k == "http" {
+			continue // any process, none of a kind
+		}
+		out = append(out,
+			Case{Kind: k, Fault: Frozen, Want: down, Detail: "no answer within"},
+			Case{Kind: k, Fault: Killed, Want: down, Detail: "refused: nothing listens"})
 	}
 	return append(out, kindCases()...)
 }
@@ -137,8 +151,15 @@ func kindCases() []Case {
 			}
 			return err
 		}},
+		{"mysql", rep, ReplicaBroken, degraded, "is broken, error 1062", replicaState("broken")},
+		{"mysql", rep, ReplicaRefused, degraded, "error 1045: its replication account is refused", nil},
+		{"mysql", rep, ReplicaWrites, degraded, "takes writes (read_only is off)", readOnly(false)},
+		{"mysql", src, Crowded, down, "too many connections", nil},
 		{"redis", src, WrongPassword, unknown, "wrong password", nil},
 		{"redis", src, ReadOnly, down, "refuses writes", readOnly(true)},
+		{"redis", src, MemoryFull, down, "its memory is full", readOnly(true)},
+		{"redis", src, Crowded, down, "max number of clients", nil},
+		{"redis", rep, ReplicaRefused, degraded, "is connecting", replicaState("connecting")},
 		{"redis", rep, ReplicaStopped, degraded, "follows nobody", nil},
 		{"redis", rep, SourceGone, degraded, "is connecting", replicaState("connecting")},
 		{"rabbitmq", "", WrongPassword, unknown, "wrong password for", nil},
@@ -186,7 +207,7 @@ func Run(t *testing.T, b Backend, kinds ...string) (cannot []string) {
 
 // run breaks, looks, heals, looks again. False when the component cannot be broken so.
 func (c Case) run(t *testing.T, comp Component) bool {
-	tg := comp.Target()
+	tg := comp.Target(c.Fault)
 	tg.Name, tg.Kind = "site/data/"+c.Kind, c.Kind
 	tg.Role = func() probes.Role { return c.Role }
 	if c.Fault == Slow {
@@ -205,6 +226,12 @@ func (c Case) run(t *testing.T, comp Component) bool {
 	if errors.Is(err, ErrCannot) {
 		return false
 	}
+	healed := false
+	defer func() { // a case that fails leaves nothing broken to those after it
+		if !healed {
+			_ = comp.Heal(c.Fault)
+		}
+	}()
 	if err != nil {
 		t.Fatalf("break: %v", err)
 	}
@@ -213,10 +240,11 @@ func (c Case) run(t *testing.T, comp Component) bool {
 		secret, _ = tg.Password()
 	}
 	broken := p
-	if c.Fault == Refuse {
+	if c.Fault == Refuse || c.Fault == Crowded {
 		broken = open(t, tg) // as one sees it who has no connection from before
 	}
 	until(t, broken, budget(c.Fault), "broken", c.verdict(t, secret))
+	healed = true
 	if err := comp.Heal(c.Fault); err != nil {
 		t.Fatalf("heal: %v", err)
 	}
@@ -226,7 +254,7 @@ func (c Case) run(t *testing.T, comp Component) bool {
 
 // budget of one probe: short where the fault is silence.
 func budget(f Fault) time.Duration {
-	if f == Blackhole || f == OneWay {
+	if f == Blackhole || f == OneWay || f == Frozen {
 		return 400 * time.Millisecond
 	}
 	return 5 * time.Second
@@ -270,7 +298,7 @@ func until(t *testing.T, p probes.Prober, budget time.Duration, what string, rig
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		pctx, pcancel := context.WithTimeout(ctx, budget)
+		pctx, pcancel := context.WithTimeout(t.Context(), budget)
 		r := p.Probe(pctx)
 		pcancel()
 		err := right(r)

@@ -99,26 +99,14 @@ func (m *Maria) create(ctx context.Context) error {
 	if err := m.proc.start(ctx); err != nil {
 		return err
 	}
-	conn, err := m.root.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = conn.Close() }()
 	// Accounts belong to each server: they do not enter the binary log.
-	for _, stmt := range []string{
-		"SET SESSION sql_log_bin=0",
+	return m.Locally(ctx,
 		account("repl", m.Passwords["repl"]), "GRANT REPLICATION SLAVE ON *.* TO 'repl'@'127.0.0.1'",
 		account("probe", m.Passwords["probe"]), "GRANT SELECT, BINLOG MONITOR, REPLICA MONITOR ON *.* TO 'probe'@'127.0.0.1'",
 		account("control", m.Passwords["control"]),
 		"GRANT READ ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR, RELOAD ON *.* TO 'control'@'127.0.0.1'",
 		account("app", m.Passwords["app"]), "GRANT SELECT, INSERT, UPDATE, DELETE ON ops.* TO 'app'@'127.0.0.1'",
-		"SET SESSION sql_log_bin=1", // the connection is used again
-	} {
-		if _, err := conn.ExecContext(ctx, stmt); err != nil {
-			return fmt.Errorf("MariaDB of %s: accounts: %w", m.Site, err)
-		}
-	}
-	return nil
+	)
 }
 
 func account(user, password string) string {
@@ -157,6 +145,23 @@ func (m *Maria) Exec(ctx context.Context, statements ...string) error {
 	for _, s := range statements {
 		if _, err := m.root.ExecContext(ctx, s); err != nil {
 			return fmt.Errorf("MariaDB of %s: %s: %w", m.Site, s, err)
+		}
+	}
+	return nil
+}
+
+// Locally runs statements as the administrator that do not enter the binary log.
+func (m *Maria) Locally(ctx context.Context, statements ...string) error {
+	conn, err := m.root.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	// the connection is used again
+	all := append(append([]string{"SET SESSION sql_log_bin=0"}, statements...), "SET SESSION sql_log_bin=1")
+	for i, s := range all {
+		if _, err := conn.ExecContext(ctx, s); err != nil {
+			return fmt.Errorf("MariaDB of %s: statement %d of its own: %w", m.Site, i, err) // it may hold a password
 		}
 	}
 	return nil

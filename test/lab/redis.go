@@ -80,10 +80,17 @@ func (r *Redis) Start(ctx context.Context) error { return r.proc.start(ctx) }
 // Kill ends the server at once.
 func (r *Redis) Kill() { r.proc.stop(syscall.SIGKILL) }
 
+// Freeze holds the server: connections stay, nothing is answered. Thaw lets it go on.
+func (r *Redis) Freeze() error { return r.proc.freeze() }
+
+// Thaw ends Freeze.
+func (r *Redis) Thaw() error { return r.proc.thaw() }
+
 // Client is a connection with full rights, for tests.
 func (r *Redis) Client() *redis.Client { return r.client }
 
 func (r *Redis) close() {
 	_ = r.client.Close()
+	_ = r.proc.thaw()
 	r.proc.stop(syscall.SIGTERM)
 }

@@ -1,0 +1,123 @@
+//go:build integration
+
+package contract_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/dutyops/dutyops/backend/sandbox/link"
+	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/contract"
+)
+
+// followThroughLinks makes the standby's stores reach their source over lines that can
+// be broken.
+func (r *real) followThroughLinks() error {
+	host, port := splitAddr(r.maria.Addr())
+	rhost, rport := splitAddr(r.redis.Addr())
+	return errors.Join(
+		r.stores.Standby.Maria.Exec(r.ctx, "STOP REPLICA", fmt.Sprintf("CHANGE MASTER TO MASTER_HOST='%s', MASTER_PORT=%s", host, port), "START REPLICA",
+			"SET GLOBAL slave_net_timeout=2"),
+		r.stores.Standby.Redis.Client().Do(r.ctx, "REPLICAOF", rhost, rport).Err(),
+	)
+}
+
+func (r *real) mysql(t *testing.T, c *component, role probes.Role) error {
+	m, source := r.site(role).Maria, r.stores.Primary.Maria
+	c.target.User, c.target.Password = "probe", func() (string, error) { return m.Passwords["probe"], nil }
+	if err := c.behind(t, "tcp://"+m.Address); err != nil {
+		return err
+	}
+	do := func(on bool, broken, healed []string) error {
+		if on {
+			return m.Exec(r.ctx, broken...)
+		}
+		return m.Exec(r.ctx, healed...)
+	}
+	c.process(m.Freeze, m.Thaw, m.Kill, func() error {
+		if err := m.Start(r.ctx); err != nil || role == probes.RoleReplica {
+			return errors.Join(err, m.Exec(r.ctx, "START REPLICA"))
+		}
+		return m.Exec(r.ctx, "SET GLOBAL read_only=0")
+	})
+	c.own[contract.ReadOnly] = func(on bool) error {
+		return do(on, []string{"SET GLOBAL read_only=1"}, []string{"SET GLOBAL read_only=0"})
+	}
+	if role != probes.RoleReplica {
+		c.own[contract.Crowded] = crowd(t, m.Address, "app", m.Passwords["app"], func(most int) error {
+			return m.Exec(r.ctx, fmt.Sprintf("SET GLOBAL max_connections=%d", most))
+		})
+		return nil
+	}
+	c.own[contract.ReplicaWrites] = func(on bool) error {
+		return do(on, []string{"SET GLOBAL read_only=0"}, []string{"SET GLOBAL read_only=1"})
+	}
+	c.own[contract.ReplicaRefused] = func(on bool) error {
+		password := map[bool]string{true: secret(), false: source.Passwords["repl"]}[on]
+		return m.Exec(r.ctx, "STOP REPLICA", "CHANGE MASTER TO MASTER_PASSWORD='"+password+"'", "START REPLICA")
+	}
+	c.own[contract.ReplicaBroken] = func(on bool) error {
+		const row = "INSERT INTO ops.flights VALUES ('TWICE', 1, '{}', NOW(3))"
+		if on {
+			return errors.Join(m.Locally(r.ctx, row), source.Exec(r.ctx, row))
+		}
+		return errors.Join(m.Locally(r.ctx, "DELETE FROM ops.flights WHERE flight='TWICE'"), m.Exec(r.ctx, "STOP REPLICA", "START REPLICA"),
+			source.Exec(r.ctx, "DELETE FROM ops.flights WHERE flight='TWICE'"))
+	}
+	c.own[contract.ReplicaStopped] = func(on bool) error { return do(on, []string{"STOP REPLICA"}, []string{"START REPLICA"}) }
+	c.own[contract.SourceGone] = func(on bool) error {
+		r.maria.Set(map[bool]link.Mode{true: link.Down, false: link.Pass}[on])
+		return nil
+	}
+	c.own[contract.Lagging] = func(on bool) error {
+		if err := do(on, []string{"STOP REPLICA", "CHANGE MASTER TO MASTER_DELAY=60", "START REPLICA"},
+			[]string{"STOP REPLICA", "CHANGE MASTER TO MASTER_DELAY=0", "START REPLICA"}); err != nil || !on {
+			return err
+		}
+		return source.Exec(r.ctx, "REPLACE INTO ops.flights VALUES ('LAG', 1, '{}', NOW(3))")
+	}
+	return nil
+}
+
+func (r *real) redisServer(t *testing.T, c *component, role probes.Role) error {
+	s := r.site(role).Redis
+	c.target.Password = func() (string, error) { return s.Password, nil }
+	if err := c.behind(t, "tcp://"+s.Address); err != nil {
+		return err
+	}
+	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
+	c.own[contract.ReadOnly] = func(on bool) error {
+		return s.Client().ConfigSet(r.ctx, "min-replicas-to-write", map[bool]string{true: "1000000", false: "0"}[on]).Err()
+	}
+	config := func(key, broken, healed string) func(bool) error {
+		return func(on bool) error {
+			return s.Client().ConfigSet(r.ctx, key, map[bool]string{true: broken, false: healed}[on]).Err()
+		}
+	}
+	if role != probes.RoleReplica {
+		c.own[contract.MemoryFull] = config("maxmemory", "1", "0")
+		c.own[contract.Crowded] = config("maxclients", "1", "10000")
+		return nil
+	}
+	c.own[contract.ReplicaRefused] = func(on bool) error {
+		err := config("masterauth", secret(), s.Password)(on)
+		r.redis.Set(link.Down)
+		r.redis.Set(link.Pass)
+		return err
+	}
+	follow := func(host, port string) error { return s.Client().Do(r.ctx, "REPLICAOF", host, port).Err() }
+	host, port := splitAddr(r.redis.Addr())
+	c.own[contract.SourceGone] = func(on bool) error {
+		r.redis.Set(map[bool]link.Mode{true: link.Down, false: link.Pass}[on])
+		return nil
+	}
+	c.own[contract.ReplicaStopped] = func(on bool) error {
+		if on {
+			return follow("NO", "ONE")
+		}
+		return follow(host, port)
+	}
+	return nil
+}
