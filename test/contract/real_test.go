@@ -18,6 +18,8 @@ import (
 // pinned with its reason, so that no case falls out of the suite unseen.
 func TestRealServers(t *testing.T) {
 	r := startReal(t)
+	prove(t, r, "mysql", probes.RoleSource)
+	prove(t, r, "redis", probes.RoleSource)
 	cannot := contract.Run(t, r, "mysql", "redis")
 	if want := []string{}; !slices.Equal(cannot, want) && len(cannot)+len(want) > 0 {
 		t.Errorf("the real servers cannot do %q, expected %q", cannot, want)
@@ -77,6 +79,22 @@ func (r *real) site(role probes.Role) *lab.Site {
 		return r.stores.Standby
 	}
 	return r.stores.Primary
+}
+
+// prove holds the list of what was proven, and so the documentation, to the version
+// that the server tells.
+func prove(t *testing.T, r contract.Backend, kind string, role probes.Role) {
+	t.Helper()
+	c, err := r.Start(t, kind, role)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := c.Target(contract.Killed)
+	target.Name, target.Kind = "site/data/"+kind, kind
+	a := open(t, target).Probe(t.Context())
+	if _, ok := contract.ProvenOn(kind, a.Facts.Version); !ok {
+		t.Errorf("%s says that it is version %q (%s), which contract.Proven does not list", kind, a.Facts.Version, a.Detail)
+	}
 }
 
 // process breaks the server itself. back makes it what it was after it came up again.

@@ -27,5 +27,6 @@ func (c *component) rabbit(t *testing.T) error {
 	c.target.URL, c.more = base, []*link.Link{management}
 	c.target.User, c.target.Password = "duty", func() (string, error) { return pw, nil }
 	c.own[contract.DiskAlarm] = func(on bool) error { s.SetDiskAlarm(on); return nil }
+	c.own[contract.MemoryAlarm] = func(on bool) error { s.SetMemoryAlarm(on); return nil }
 	return nil
 }

@@ -110,6 +110,18 @@ func (s *Server) SetDiskAlarm(on bool) {
 	s.b.alarmsChanged()
 }
 
+// SetMemoryAlarm makes the broker use more memory than it may, or frees that again: the
+// alarm follows as it does when messages pile up. Call it in pairs.
+func (s *Server) SetMemoryAlarm(on bool) {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if on {
+		s.b.use(memoryHigh + 1)
+	} else {
+		s.b.use(-memoryHigh - 1)
+	}
+}
+
 // Close says goodbye to every connection, stops the broker and waits for all it
 // started. Messages are gone. Later calls return the first one's result.
 func (s *Server) Close() error {

@@ -1,0 +1,149 @@
+//go:build integration
+
+package contract_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/replication"
+	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/lab"
+)
+
+// Exactly these rights, as docs/components says: with them all is well, and without any
+// one of them the answer says which is missing.
+
+func TestRightsOfTheProbeOnMariaDB(t *testing.T) {
+	r := startReal(t)
+	m := r.stores.Standby.Maria
+	password := secret()
+	locally(t, r, m, "CREATE USER 'least'@'127.0.0.1' IDENTIFIED BY '"+password+"'")
+	target := probes.Target{
+		Name: "standby/data/mysql", Kind: "mysql", Address: m.Address, User: "least", Password: func() (string, error) { return password, nil },
+		Role: func() probes.Role { return probes.RoleReplica },
+	}
+	none := open(t, target).Probe(t.Context())
+	if none.Status != probes.StatusUp || !strings.Contains(none.Detail, "replication not visible (missing privilege)") ||
+		!strings.Contains(none.Facts.Extra["replication"], "grant REPLICA MONITOR") {
+		t.Errorf("without any right: %s %q, %v", none.Status, none.Detail, none.Facts.Extra)
+	}
+	locally(t, r, m, "GRANT REPLICA MONITOR ON *.* TO 'least'@'127.0.0.1'")
+	all := open(t, target).Probe(t.Context())
+	if all.Status != probes.StatusUp || all.Facts.ReplicaState != "streaming" || all.Facts.Position == "" {
+		t.Errorf("with REPLICA MONITOR: %s %q, %+v", all.Status, all.Detail, all.Facts)
+	}
+}
+
+func TestRightsOfTheProbeOnRedis(t *testing.T) {
+	r := startReal(t)
+	s := r.stores.Primary.Redis
+	password := secret()
+	ask := func(rights ...any) probes.Result {
+		t.Helper()
+		if err := s.Client().Do(t.Context(), append([]any{"ACL", "SETUSER", "least", "reset", "on", ">" + password}, rights...)...).Err(); err != nil {
+			t.Fatal(err)
+		}
+		return open(t, probes.Target{
+			Name: "primary/data/redis", Kind: "redis", Address: s.Address, User: "least", Password: func() (string, error) { return password, nil },
+			Role: func() probes.Role { return probes.RoleSource },
+		}).Probe(t.Context())
+	}
+	if err := s.Client().ConfigSet(t.Context(), "min-replicas-to-write", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if a := ask("+ping", "+info", "+config|get"); a.Status != probes.StatusUp || a.Facts.Extra["min-replicas-to-write"] != "" {
+		t.Errorf("with all rights: %s %q, %v", a.Status, a.Detail, a.Facts.Extra)
+	}
+	if a := ask("+ping", "+info"); a.Status != probes.StatusUp || !strings.Contains(a.Facts.Extra["min-replicas-to-write"], "+config|get") {
+		t.Errorf("without +config|get: %s %q, %v", a.Status, a.Detail, a.Facts.Extra)
+	}
+	if a := ask("+ping"); a.Status != probes.StatusUnknown || !strings.Contains(a.Detail, "least may not run INFO") {
+		t.Errorf("without +info: %s %q", a.Status, a.Detail)
+	}
+	if a := ask("off"); a.Status != probes.StatusUnknown || !strings.Contains(a.Detail, "wrong password for least") {
+		t.Errorf("an account that is off: %s %q", a.Status, a.Detail)
+	}
+}
+
+func TestRightsOfTheActorOnMariaDB(t *testing.T) {
+	r := startReal(t)
+	source, m := r.stores.Primary.Maria, r.stores.Standby.Maria
+	es, em := mariaEndpoint(t, source), mariaEndpoint(t, m)
+	rights := []string{"READ ONLY ADMIN", "REPLICATION SLAVE ADMIN", "REPLICA MONITOR", "RELOAD"}
+	turn := func() error {
+		st, err := replication.Open(em, replication.Options{Wait: 10 * time.Second})
+		if err != nil {
+			return err
+		}
+		defer func() { _ = st.Close() }()
+		if _, err := st.Promote(t.Context()); err != nil {
+			return err
+		}
+		if _, err := st.Demote(t.Context()); err != nil {
+			return err
+		}
+		_, err = st.Follow(t.Context(), es)
+		return err
+	}
+	grant := func(list []string) {
+		t.Helper()
+		locally(t, r, m, "REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'control'@'127.0.0.1'", "GRANT "+strings.Join(list, ", ")+" ON *.* TO 'control'@'127.0.0.1'")
+	}
+	for i, missing := range rights {
+		rest := append(append([]string{}, rights[:i]...), rights[i+1:]...)
+		grant(rest)
+		err := turn()
+		if err == nil || !strings.Contains(err.Error(), missing) {
+			t.Errorf("without %s: %v, want it named", missing, err)
+		}
+		grant(rights)
+		if err := turn(); err != nil {
+			t.Fatalf("with %v again: %v", rights, err)
+		}
+	}
+}
+
+func locally(t *testing.T, r *real, m *lab.Maria, statements ...string) {
+	t.Helper()
+	if err := m.Locally(r.ctx, statements...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// secretFile writes a password where only the test can read it.
+func secretFile(t *testing.T, value string) config.Secret {
+	t.Helper()
+	f := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(f, []byte(value+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return config.Secret("file:" + f)
+}
+
+func mariaEndpoint(t *testing.T, m *lab.Maria) replication.Endpoint {
+	t.Helper()
+	return replication.Endpoint{
+		Site: m.Site, Platform: failoverplan.Business, Name: "mysql", Kind: failoverplan.MySQL,
+		Config: config.Component{
+			Address: m.Address, User: "probe", Password: secretFile(t, m.Passwords["probe"]),
+			Control:     config.Account{User: "control", Password: secretFile(t, m.Passwords["control"])},
+			Replication: config.Replication{Address: m.Address, User: "repl", Password: secretFile(t, m.Passwords["repl"])},
+		},
+	}
+}
+
+func open(t *testing.T, tg probes.Target) probes.Prober {
+	t.Helper()
+	p, err := probes.New(tg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	return p
+}
