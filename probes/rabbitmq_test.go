@@ -215,7 +215,7 @@ func TestRabbitMQKeepsItsConnection(t *testing.T) {
 
 func TestAlarmText(t *testing.T) {
 	for body, want := range map[string]string{
-		`{"alarms":[{"resource":"memory","node":"a"},{"resource":"disk","node":"b"}]}`: "memory alarm at a, disk alarm at b",
+		`{"alarms":[{"resource":"memory","node":"a"},{"resource":"disk space","node":"b"}]}`: "memory alarm at a, disk space alarm at b",
 		`{"reason":"something"}`: "alarm: something",
 		`<html>`:                 "an alarm is in effect",
 	} {

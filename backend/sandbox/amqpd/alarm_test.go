@@ -42,7 +42,7 @@ func TestDiskAlarmHoldsPublishers(t *testing.T) {
 		if code != http.StatusServiceUnavailable || len(list) != 1 {
 			t.Fatalf("%s: %d %v", path, code, doc)
 		}
-		if a, _ := list[0].(map[string]any); a["resource"] != "disk" || a["node"] != "rabbit@test" {
+		if a, _ := list[0].(map[string]any); a["resource"] != "disk space" || a["node"] != "rabbit@test" {
 			t.Errorf("alarm %v", a)
 		}
 	}

@@ -86,6 +86,9 @@ func (s *Server) alarmCheck(reason string) (int, any) {
 	}
 	list := []object{}
 	for _, a := range alarms {
+		if a == "disk" { // named in full here, and "low on disk" in AMQP's connection.blocked
+			a = "disk space"
+		}
 		list = append(list, object{"node": s.o.Name, "resource": a})
 	}
 	return http.StatusServiceUnavailable, object{"status": "failed", "reason": reason, "alarms": list}
