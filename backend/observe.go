@@ -143,6 +143,25 @@ func (e *Engine) CheckDNS(ctx context.Context) ([]DomainStatus, error) {
 	return e.domainStatus(ctx), nil
 }
 
+// CheckBoard looks at every server now: its answers, and how it does itself. The domains
+// are those of CheckDNS, asked for beside it.
+func (e *Engine) CheckBoard(ctx context.Context) (DNSBoard, []DomainStatus, error) {
+	var ds []DomainStatus
+	var b DNSBoard
+	var wg sync.WaitGroup
+	wg.Go(func() { ds = e.domainStatus(ctx) })
+	wg.Go(func() {
+		b = e.dns.Look(ctx, e.topo.Domains, func(values []string) string {
+			if site := e.siteOf(values); site != "foreign" && site != "mixed" {
+				return site
+			}
+			return ""
+		})
+	})
+	wg.Wait()
+	return b, ds, ctx.Err()
+}
+
 // pauseNow is the pause in force, nil when there is none or it has run out.
 func (e *Engine) pauseNow(ctx context.Context) *Override {
 	if e.journal == nil {

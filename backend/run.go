@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/dutyops/dutyops/backend/runbook"
+	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -21,6 +22,14 @@ type (
 	RTO = runbook.RTO
 	// RPO is what one component may have lost.
 	RPO = runbook.RPO
+)
+
+// The verification board as the switching room makes it; faces need only this package.
+type (
+	// DNSBoard is what everybody who answers for the names says, and what is wrong with it.
+	DNSBoard = switching.Board
+	// DNSFinding is one thing on it that is not as it should be.
+	DNSFinding = switching.Finding
 )
 
 // Run states (contract.md).

@@ -89,7 +89,7 @@ func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, _ f
 	defer cancel()
 	b, err := e.dns.VerifyAuthoritative(tctx, sc.Plan.DNS)
 	ev := []string{fmt.Sprintf("%d of %d answers of authoritative servers are the new ones", b.Agreed, b.Total)}
-	return runbook.Result{Evidence: append(ev, b.Differences(6)...)}, err
+	return runbook.Result{Evidence: append(append(ev, b.Differences(6)...), b.Evidence(6)...)}, err
 }
 
 func (e *Engine) verifyResolvers(ctx context.Context, sc *runbook.Scene, _ failoverplan.Step) (runbook.Result, error) {
@@ -103,7 +103,7 @@ func (e *Engine) verifyResolvers(ctx context.Context, sc *runbook.Scene, _ failo
 	if err != nil && !b.OldUntil.IsZero() {
 		err = fmt.Errorf("old answers until %s: %w", b.OldUntil.Local().Format("15:04:05"), err)
 	}
-	return runbook.Result{Evidence: append(ev, b.Differences(6)...)}, err
+	return runbook.Result{Evidence: append(append(ev, b.Differences(6)...), b.Evidence(6)...)}, err
 }
 
 // verifyUsers asks the target's gateway for every switched name, as a user's browser would.

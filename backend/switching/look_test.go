@@ -126,8 +126,8 @@ func TestVerifyWaitsForTheLaggingServer(t *testing.T) {
 			t.Errorf("%+v", row)
 		}
 	}
-	if n := r.ns1.Queries() - before; n != 21 {
-		t.Errorf("ns1 agreed at once and was asked %d questions, want 20 and the serial", n)
+	if n := r.ns1.Queries() - before; n < 21 || n > 24 {
+		t.Errorf("ns1 agreed at once and was asked %d questions, want 20, the serial, and up to 3 about itself", n)
 	}
 }
 

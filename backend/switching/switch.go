@@ -6,6 +6,7 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders"
@@ -46,6 +47,8 @@ type Options struct {
 type Switch struct {
 	opt   Options
 	zones map[string]Zone
+
+	memory atomic.Pointer[memory] // of earlier looks
 }
 
 // New returns a Switch; it opens no connection. The error lists every wrong option.

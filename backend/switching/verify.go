@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders"
@@ -14,41 +15,6 @@ import (
 
 // ErrNotAgreed: some servers did not give the new answers in time. Test with errors.Is.
 var ErrNotAgreed = errors.New("not every server gives the new answers")
-
-// RowState is where one server is with one set.
-type RowState string
-
-// Row states. Silent servers gave no usable answer; see Row.Err.
-const (
-	RowNew    RowState = "new"
-	RowOld    RowState = "old"
-	RowOther  RowState = "other"
-	RowSilent RowState = "silent"
-)
-
-// Row is one server's last answer for one changed set.
-type Row struct {
-	Server        string
-	Authoritative bool
-	Name, Type    string
-	Want, Got     []string
-	TTL, Serial   uint32
-	State         RowState
-	At            time.Time
-	// OldUntil is when a cache that gave an answer other than the wanted one may still
-	// give it; zero when it gave the wanted one or none.
-	OldUntil time.Time
-	Err      error
-}
-
-// Board is the state of a verification.
-type Board struct {
-	// Rows ordered by zone, server and change.
-	Rows          []Row
-	Agreed, Total int
-	// OldUntil is the latest of all rows; zero when none is old.
-	OldUntil time.Time
-}
 
 // Differences describes at most n rows that do not agree, for people, the first ones
 // first, and how many more there are.
@@ -113,17 +79,25 @@ func (s *Switch) resolvers() []propagation.Server {
 	return out
 }
 
-// asked is one row with its question's server and the value before.
+// asked is one row with its zone and the value before.
 type asked struct {
 	row    int
 	zone   string
-	server propagation.Server
 	before []string
+}
+
+// pursuit is one server with its open rows. Servers are pursued each for itself: one that
+// is silent delays nobody else's rows.
+type pursuit struct {
+	server propagation.Server
+	zones  []string
+	open   []asked
 }
 
 func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, servers func(zone string) ([]propagation.Server, error)) (Board, error) {
 	var b Board
-	var open []asked
+	var all []*pursuit
+	at := map[string]*pursuit{}
 	for _, zc := range changes {
 		zone := dnsproviders.CanonicalName(zc.Zone)
 		ss, err := servers(zone)
@@ -131,110 +105,111 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 			return b, err
 		}
 		for _, srv := range ss {
+			p := at[srv.Addr]
+			if p == nil {
+				p = &pursuit{server: srv}
+				at[srv.Addr] = p
+				all = append(all, p)
+			}
+			if !slices.Contains(p.zones, zone) {
+				p.zones = append(p.zones, zone)
+			}
 			for _, rc := range zc.Changes {
 				c, err := toChange(rc).Canonical()
 				if err != nil {
 					return b, fmt.Errorf("verify %s: %w", zone, err)
 				}
-				open = append(open, asked{row: len(b.Rows), zone: zone, server: srv, before: c.Before.Values})
+				p.open = append(p.open, asked{row: len(b.Rows), zone: zone, before: c.Before.Values})
 				b.Rows = append(b.Rows, Row{
-					Server: srv.Name, Authoritative: srv.Authoritative, Name: c.After.Name, Type: c.After.Type,
+					Zone: zone, Station: rc.Station, Server: srv.Name, Authoritative: srv.Authoritative, Name: c.After.Name, Type: c.After.Type,
 					Want: c.After.Values, State: RowSilent, Err: propagation.ErrNoAnswer,
 				})
 			}
 		}
 	}
-	b.Total = len(b.Rows)
-	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		open = s.look(ctx, &b, open)
-		if len(open) == 0 {
-			return b, nil
-		}
-		t := time.NewTimer(pause)
-		select {
-		case <-t.C:
-			continue
-		case <-ctx.Done():
-			t.Stop()
-		}
-		return b, fmt.Errorf("%w: %d of %d do: %s: %w", ErrNotAgreed, b.Agreed, b.Total, b.Differences(1)[0], ctx.Err())
-	}
-}
-
-// look asks for the open rows once, side by side, and returns those that stay open.
-func (s *Switch) look(ctx context.Context, b *Board, open []asked) []asked {
-	// One Check per server: a server has its own list of open questions.
-	type batch struct {
-		server propagation.Server
-		zones  []string
-		rows   []asked
-	}
-	var batches []*batch
-	at := map[string]*batch{}
-	for _, a := range open {
-		x := at[a.server.Addr]
-		if x == nil {
-			x = &batch{server: a.server}
-			at[a.server.Addr] = x
-			batches = append(batches, x)
-		}
-		if !slices.Contains(x.zones, a.zone) {
-			x.zones = append(x.zones, a.zone)
-		}
-		x.rows = append(x.rows, a)
-	}
-	done := make(chan struct{})
+	healths := s.inspectBeside(ctx, all)
 	o := s.check()
 	if o.Workers <= 0 {
 		o.Workers = 16
 	}
-	o.Workers = max(1, o.Workers/len(batches))
-	for _, x := range batches {
-		go func() {
-			defer func() { done <- struct{}{} }()
-			qs := make([]propagation.Question, len(x.rows))
-			for i, a := range x.rows {
-				qs[i] = propagation.Question{Name: b.Rows[a.row].Name, Type: b.Rows[a.row].Type}
-			}
-			o := o
-			o.Zones = x.zones
-			for i, ans := range propagation.Check(ctx, []propagation.Server{x.server}, qs, o) {
-				b.Rows[x.rows[i].row].fill(ans, x.rows[i].before) // rows of one server only
-			}
-		}()
+	o.Workers, o.Signatures = max(1, o.Workers/max(1, len(all))), true
+	var wg sync.WaitGroup
+	for _, p := range all {
+		wg.Go(func() { p.pursue(ctx, b.Rows, o) })
 	}
-	for range batches {
-		<-done
+	wg.Wait()
+	b.sum(summary{now: s.opt.Now(), health: healths(), zones: s.zones, memory: s.memory.Load()})
+	if b.Agreed == b.Total {
+		return b, nil
 	}
-	still := open[:0]
-	for _, a := range open {
-		if b.Rows[a.row].State != RowNew {
+	return b, fmt.Errorf("%w: %d of %d do: %s: %w", ErrNotAgreed, b.Agreed, b.Total, b.Differences(1)[0], ctx.Err())
+}
+
+// pursue asks for the open rows again and again until all agree or ctx ends.
+func (p *pursuit) pursue(ctx context.Context, rows []Row, o propagation.Options) {
+	for pause := firstPause; ; pause = min(2*pause, maxPause) {
+		p.look(ctx, rows, o)
+		if len(p.open) == 0 {
+			return
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return
+		}
+	}
+}
+
+// look asks for the open rows once; those that do not agree stay open.
+func (p *pursuit) look(ctx context.Context, rows []Row, o propagation.Options) {
+	qs := make([]propagation.Question, len(p.open))
+	for i, a := range p.open {
+		qs[i] = propagation.Question{Name: rows[a.row].Name, Type: rows[a.row].Type}
+	}
+	o.Zones = p.zones
+	serials := propagation.Each(ctx, p.server, qs, o, func(i int, ans propagation.Answer) {
+		rows[p.open[i].row].fill(ans, p.open[i].before) // every row has one server
+	})
+	still := p.open[:0]
+	for _, a := range p.open {
+		if r := &rows[a.row]; r.Err == nil {
+			if n := serials[a.zone]; n != 0 {
+				r.Serial = n
+			}
+		}
+		if rows[a.row].State != RowNew {
 			still = append(still, a)
 		}
 	}
-	b.Agreed, b.OldUntil = b.Total-len(still), time.Time{}
-	for _, r := range b.Rows {
-		if r.OldUntil.After(b.OldUntil) {
-			b.OldUntil = r.OldUntil
-		}
-	}
-	return still
+	p.open = still
 }
 
-func (r *Row) fill(a propagation.Answer, before []string) {
-	if !r.At.IsZero() && (errors.Is(a.Err, context.Canceled) || errors.Is(a.Err, context.DeadlineExceeded)) {
-		return // our own end says nothing new about the server
+// inspectBeside looks at each authoritative server while its answers are verified. The
+// function it returns gives what is known by then; it waits for nobody.
+func (s *Switch) inspectBeside(ctx context.Context, all []*pursuit) func() []propagation.Health {
+	var mu sync.Mutex
+	var out []propagation.Health
+	for _, p := range all {
+		if !p.server.Authoritative {
+			continue
+		}
+		go func() {
+			for _, z := range p.zones {
+				h := propagation.Inspect(ctx, p.server, z, s.check())
+				if ctx.Err() != nil {
+					return // our own end says nothing about the server
+				}
+				mu.Lock()
+				out = append(out, h)
+				mu.Unlock()
+			}
+		}()
 	}
-	r.Got, r.TTL, r.Serial, r.At, r.Err = a.Values, a.TTL, a.Serial, a.At, a.Err
-	r.OldUntil = propagation.OldUntil(a, r.Want)
-	switch {
-	case a.Err != nil:
-		r.State = RowSilent
-	case a.Same(r.Want):
-		r.State = RowNew
-	case a.Same(before):
-		r.State = RowOld
-	default:
-		r.State = RowOther
+	return func() []propagation.Health {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(out)
 	}
 }

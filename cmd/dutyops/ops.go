@@ -18,20 +18,25 @@ func newReader(r io.Reader) *bufio.Reader { return bufio.NewReader(r) }
 func (a *app) dnsCmd() *cobra.Command {
 	var watch bool
 	check := &cobra.Command{
-		Use: "check", Short: "What every authoritative server and resolver answers now", Args: cobra.NoArgs,
+		Use: "check", Short: "What every authoritative server and resolver answers now, and what is wrong with it; exit 3 when users are hit", Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			if watch {
 				return a.watchDNS(ctx, e)
 			}
-			ds, err := e.CheckDNS(ctx)
+			b, ds, err := e.CheckBoard(ctx)
 			if err != nil {
 				return err
 			}
 			if a.json() {
-				return a.printJSON(map[string]any{"at": time.Now(), "domains": ds})
+				err = a.printJSON(boardDocument(b, ds))
+			} else {
+				a.printDomains(ds)
+				a.printBoard(b)
 			}
-			a.printDomains(ds)
-			return nil
+			if err == nil && b.Bad() {
+				return &quietError{code: codeNotWell}
+			}
+			return err
 		}),
 	}
 	check.Flags().BoolVarP(&watch, "watch", "w", false, "ask every second until interrupted; with -o json one document per line")
@@ -43,7 +48,7 @@ func (a *app) watchDNS(ctx context.Context, e *backend.Engine) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		ds, err := e.CheckDNS(ctx)
+		b, ds, err := e.CheckBoard(ctx)
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -51,18 +56,36 @@ func (a *app) watchDNS(ctx context.Context, e *backend.Engine) error {
 			return err
 		}
 		if a.json() {
-			if err := a.printLine(map[string]any{"at": time.Now(), "domains": ds}); err != nil {
+			if err := a.printLine(boardDocument(b, ds)); err != nil {
 				return err
 			}
 		} else {
 			a.printf("%s\n", time.Now().Format("15:04:05"))
 			a.printDomains(ds)
+			a.printBoard(b)
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
+	}
+}
+
+// boardDocument is the JSON of `dns check`.
+func boardDocument(b backend.DNSBoard, ds []backend.DomainStatus) map[string]any {
+	return map[string]any{"at": b.At, "domains": ds, "board": b}
+}
+
+// printBoard prints the findings, the shares and the tail.
+func (a *app) printBoard(b backend.DNSBoard) {
+	for _, f := range b.Findings {
+		a.printf("%s\n      %s\n", f, f.Do)
+	}
+	a.printf("new answers: authoritative %d of %d (%d %%), resolvers %d of %d (%d %%)\n",
+		b.Authoritative.New, b.Authoritative.Total, b.Authoritative.Percent(), b.Resolvers.New, b.Resolvers.Total, b.Resolvers.Percent())
+	if tail := b.Tail(); tail != "" {
+		a.printf("%s\n", tail)
 	}
 }
 
