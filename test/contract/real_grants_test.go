@@ -3,8 +3,6 @@
 package contract_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -114,16 +112,6 @@ func locally(t *testing.T, r *real, m *lab.Maria, statements ...string) {
 	if err := m.Locally(r.ctx, statements...); err != nil {
 		t.Fatal(err)
 	}
-}
-
-// secretFile writes a password where only the test can read it.
-func secretFile(t *testing.T, value string) config.Secret {
-	t.Helper()
-	f := filepath.Join(t.TempDir(), "secret")
-	if err := os.WriteFile(f, []byte(value+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return config.Secret("file:" + f)
 }
 
 func mariaEndpoint(t *testing.T, m *lab.Maria) replication.Endpoint {

@@ -20,7 +20,7 @@ import (
 func mysqlServer(t *testing.T, id uint32, readOnly bool, pw string) (*mysqld.Server, *sql.DB, error) {
 	t.Helper()
 	s, err := mysqld.Start(mysqld.Options{ServerID: id, Domain: id, ReadOnly: readOnly, Users: map[string]mysqld.Account{
-		"duty": {Password: pw, ReadOnly: true}, "admin": {Password: pw, ReadOnlyAdmin: true},
+		"duty": {Password: pw, ReadOnly: true}, "admin": {Password: pw, ReadOnlyAdmin: true}, "app": {Password: pw},
 	}})
 	if err != nil {
 		return nil, nil, err
