@@ -42,6 +42,8 @@ type Face interface {
 
 	// CheckDNS asks all authoritative servers and resolvers now.
 	CheckDNS(ctx context.Context) ([]DomainStatus, error)
+	// CheckBoard does so too, and says what is wrong with the servers and how far they are.
+	CheckBoard(ctx context.Context) (DNSBoard, []DomainStatus, error)
 	// SyncRun makes every synced component of the standby sites follow its source (mission A6).
 	SyncRun(ctx context.Context, operator, reason string) (Run, error)
 	Doctor(ctx context.Context) ([]Check, error)

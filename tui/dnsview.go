@@ -15,6 +15,7 @@ import (
 // dnsScreen is the DNS board: every server's answer for every name and type.
 type dnsScreen struct {
 	domains []backend.DomainStatus
+	board   *backend.DNSBoard
 	at      time.Time
 	scroll  kit.Scroll
 	lines   int
@@ -22,6 +23,7 @@ type dnsScreen struct {
 }
 
 type dnsMsg struct {
+	board   backend.DNSBoard
 	domains []backend.DomainStatus
 	err     error
 }
@@ -37,8 +39,8 @@ func (s *dnsScreen) check(a *app) tea.Cmd {
 	return func() tea.Msg {
 		ctx, cancel := context.WithTimeout(a.ctx, 15*time.Second)
 		defer cancel()
-		d, err := a.face.CheckDNS(ctx)
-		return dnsMsg{d, err}
+		b, d, err := a.face.CheckBoard(ctx)
+		return dnsMsg{b, d, err}
 	}
 }
 
@@ -49,7 +51,7 @@ func (s *dnsScreen) msg(a *app, m tea.Msg) tea.Cmd {
 			a.say("bad", m.err.Error())
 			return nil
 		}
-		s.domains, s.at = m.domains, a.now
+		s.domains, s.board, s.at = m.domains, &m.board, a.now
 	case beatMsg:
 		if a.now.Second()%5 == 0 {
 			return s.check(a)
@@ -83,7 +85,7 @@ func (s *dnsScreen) view(a *app, w, h int) []string {
 		}
 	}
 	srvW, valW = min(srvW, 30), min(valW, max(w-srvW-40, 14))
-	var lines []string
+	lines := s.summary(a, w)
 	for _, d := range ds {
 		points := d.PointsAt
 		if points == "" {
@@ -100,6 +102,40 @@ func (s *dnsScreen) view(a *app, w, h int) []string {
 	}
 	s.lines, s.page = len(lines), h
 	return a.scrolled(&s.scroll, lines, w, h)
+}
+
+// summary is how far the answers are, when the old ones end, and what is wrong, worst first.
+func (s *dnsScreen) summary(a *app, w int) []string {
+	if s.board == nil {
+		return nil
+	}
+	th, t, b := a.th, a.tr, s.board
+	done, all := b.Authoritative.New+b.Resolvers.New, b.Authoritative.Total+b.Resolvers.Total
+	counts := fmt.Sprintf("%s %d/%d   %s %d/%d", t.T("authoritative"), b.Authoritative.New, b.Authoritative.Total, t.T("resolvers"), b.Resolvers.New, b.Resolvers.Total)
+	style := th.Good
+	if done < all {
+		style = th.Warn
+	}
+	var l kit.Line
+	l = l.Add(th.Text, " ").Add(style, kit.Bar(float64(done), float64(all), 20, th.Glyphs.Full, th.Glyphs.Empty)).Add(th.Text, "  "+counts)
+	if end := b.Forecast.At100; !end.IsZero() {
+		word := t.T("old until %s", end.In(a.now.Location()).Format("15:04:05"))
+		if b.Forecast.AtLeast {
+			word = t.T("at least: %s", word)
+		}
+		l = l.Add(th.Warn, "   "+word)
+	}
+	lines := []string{l.Draw(w, nil)}
+	for _, f := range b.Findings {
+		mark := kit.Line{}.Add(th.Level(f.Level), "  "+th.Glyphs.Degraded+" "+f.Kind+"  ").Add(th.Text, f.Server)
+		lines = append(lines, mark.Draw(w, nil))
+		for _, text := range []string{f.Text, f.Do} {
+			for _, part := range kit.Wrap(kit.Clean(text), w-6) {
+				lines = append(lines, "    "+th.Dim.Render(part))
+			}
+		}
+	}
+	return append(lines, "")
 }
 
 func (a *app) answerLine(kind string, x backend.ServerAnswer, want string, srvW, valW, w int) string {

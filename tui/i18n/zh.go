@@ -51,7 +51,7 @@ func zhDashboard() map[string]string {
 		"Nothing to do.": "无需操作。", "Fail over to %s.": "建议切换到 %s。", "Fail back to %s.": "建议回切到 %s。", "Fail back.": "建议回切。", "Wait.": "请等待。", "Investigate before anything is switched.": "先查明原因, 再做切换。",
 		"gateway": "网关", "weight %d": "权重 %d", "+%d more": "还有 %d 项", "+%d more, %d not up": "还有 %d 项, %d 项异常", "not synced": "不同步",
 		"Domains and upstream": "域名与上游", "Upstream": "上游", "not known": "未知", "detached": "未接入", "mixed": "不一致", "foreign": "外来地址",
-		"authoritative": "权威", "resolvers": "解析器", "resolver": "解析器", "auth": "权威", "res": "解析", "old until %s": "旧值到 %s", "%d silent": "%d 个无应答",
+		"authoritative": "权威", "resolvers": "解析器", "resolver": "解析器", "auth": "权威", "res": "解析", "old until %s": "旧值到 %s", "at least: %s": "至少: %s", "%d silent": "%d 个无应答",
 		"Advice": "建议", "No advice before every target has answered once.": "所有对象应答一次之后才给出建议。", "watch the run": "查看执行", "review the plan; nothing happens before you confirm": "查看方案; 确认之前不做任何改动", "on a row shows why": "在一行上按下可看原因",
 		"clears when %s": "解除条件: %s", "Events": "事件", "Nothing has happened yet.": "尚无事件。", "Recent runs": "最近的操作", "No run yet.": "尚无操作。",
 		"This screen is %d x %d.": "当前窗口 %d x %d。", "dutyops needs at least %d x %d.": "至少需要 %d x %d。", "Make the window larger, or run: dutyops --plain": "请放大窗口, 或运行: dutyops --plain",
