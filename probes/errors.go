@@ -2,14 +2,11 @@ package probes
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"regexp"
@@ -22,6 +19,8 @@ import (
 	amqp "github.com/rabbitmq/amqp091-go"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/dutyops/dutyops/probes/trust"
 )
 
 // Class says in which way a component could not be asked. It decides between
@@ -69,7 +68,7 @@ func Classify(err error) Class {
 	if err == nil {
 		return ""
 	}
-	for _, f := range []func(error) (Class, bool){classifyOwn, classifySocket, classifyTLS, classifyProtocol} {
+	for _, f := range []func(error) (Class, bool){classifyOwn, classifyTLS, classifySocket, classifyProtocol} {
 		if c, ok := f(err); ok {
 			return c
 		}
@@ -113,20 +112,15 @@ func classifySocket(err error) (Class, bool) {
 }
 
 func classifyTLS(err error) (Class, bool) {
-	var (
-		unknownCA x509.UnknownAuthorityError
-		invalid   x509.CertificateInvalidError
-		host      x509.HostnameError
-		record    tls.RecordHeaderError
-		alert     tls.AlertError
-		verify    *tls.CertificateVerificationError
-	)
-	switch {
-	case errors.As(err, &unknownCA):
+	if errors.Is(err, trust.ErrSettings) {
+		return ClassOwn, true
+	}
+	switch trust.KindOf(err) {
+	case trust.UnknownCA, trust.WantsCertificate, trust.RefusesCertificate, trust.TLSThere:
 		return ClassTrust, true
-	case errors.As(err, &invalid), errors.As(err, &host), errors.As(err, &record), errors.As(err, &alert), errors.As(err, &verify),
-		errors.Is(err, http.ErrSchemeMismatch):
+	case trust.Expired, trust.NotYetValid, trust.WrongName, trust.NotTLS, trust.Other:
 		return ClassTLS, true
+	case trust.NoKind, trust.Unfinished: // closed or silent, which the socket tells
 	}
 	return "", false
 }
@@ -253,7 +247,10 @@ func (c *conv) explain(class Class, at string, err error) string {
 	case ClassName:
 		return c.explainName(err)
 	case ClassTLS, ClassTrust:
-		return "TLS: " + tlsReason(err)
+		if _, text := c.t.trust.Explain(err); text != "" {
+			return "TLS: " + text
+		}
+		return "TLS: " + shorten(err)
 	case ClassAuth:
 		return c.explainAuth(err)
 	case ClassGarbage:
@@ -315,27 +312,6 @@ func (c *conv) explainOwn(err error) string {
 		return "cancelled before it answered"
 	default:
 		return "cannot ask: " + shorten(err)
-	}
-}
-
-func tlsReason(err error) string {
-	var (
-		unknownCA x509.UnknownAuthorityError
-		invalid   x509.CertificateInvalidError
-		host      x509.HostnameError
-		record    tls.RecordHeaderError
-	)
-	switch {
-	case errors.As(err, &unknownCA):
-		return "the certificate is signed by nobody this host trusts"
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return "the certificate has expired or is not valid yet"
-	case errors.As(err, &host):
-		return "the certificate is for another name"
-	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return "it does not speak TLS there"
-	default:
-		return shorten(err)
 	}
 }
 

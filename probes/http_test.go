@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"io"
 	"log"
@@ -9,6 +10,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/dutyops/dutyops/probes/trust"
+	"github.com/dutyops/dutyops/probes/trust/trusttest"
 )
 
 func httpServer(t testing.TB, h http.HandlerFunc) string {
@@ -95,9 +99,30 @@ func TestHTTPTrust(t *testing.T) {
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
-	wantAnswer(t, once(t, Target{Kind: "http", URL: s.URL}), StatusUnknown, "TLS: the certificate is signed by nobody this host trusts")
+	wantAnswer(t, once(t, Target{Kind: "http", URL: s.URL}), StatusUnknown, "which this host does not trust (tls.ca names a file of authorities)")
 	plain := httpServer(t, func(http.ResponseWriter, *http.Request) {})
 	wantAnswer(t, once(t, Target{Kind: "http", URL: strings.Replace(plain, "http://", "https://", 1)}), StatusDown, "TLS: it does not speak TLS there")
+}
+
+// TestHTTPSettings: an authority of our own, a name that is set, a client certificate;
+// and each of them missing.
+func TestHTTPSettings(t *testing.T) {
+	ca := trusttest.NewCA(t, "Duty Test CA")
+	dir := t.TempDir()
+	server, mine := ca.Issue(t, trusttest.Leaf{Names: []string{"gw.example"}}), ca.Issue(t, trusttest.Leaf{Subject: "console"})
+	front := "https://" + trusttest.Front(t, strings.TrimPrefix(httpServer(t, func(http.ResponseWriter, *http.Request) {}), "http://"),
+		&tls.Config{Certificates: []tls.Certificate{server.TLS}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()})
+	all := trust.Settings{
+		CA: trusttest.File(t, dir, "ca.pem", ca.PEM), Cert: trusttest.File(t, dir, "me.pem", mine.Cert),
+		Key: fixed(string(mine.Key)), ServerName: "gw.example",
+	}
+	noName, noCert := all, all
+	noName.ServerName, noCert.Cert = "", ""
+	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &all}), StatusUp, "answered 200")
+	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &noName, HostHeader: "gw.example:443"}), StatusUp, "answered 200")
+	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &noName}), StatusDown, "TLS: the certificate is for gw.example, not for 127.0.0.1")
+	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &noCert}), StatusUnknown, "TLS: it wants a client certificate")
+	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &trust.Settings{CA: "/nowhere/ca.pem"}}), StatusUnknown, "cannot ask: ")
 }
 
 func TestHTTPBasicAuthFollowsARotation(t *testing.T) {

@@ -2,7 +2,6 @@ package probes
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -40,7 +39,6 @@ func newWeb(t Target, limit int) (*web, error) {
 		return nil, fmt.Errorf("url %q is not http://host or https://host", noUserinfo(t.URL))
 	}
 	tr := &http.Transport{
-		DialContext:            dialAskFirst,
 		DisableKeepAlives:      true,
 		MaxResponseHeaderBytes: 64 << 10,
 		TLSHandshakeTimeout:    10 * time.Second,
@@ -57,13 +55,8 @@ func newWeb(t Target, limit int) (*web, error) {
 			req.Host = t.HostHeader
 			return nil
 		})
-		// asked by address, the certificate is still that of the name users enter
-		name, _, err := net.SplitHostPort(t.HostHeader)
-		if err != nil {
-			name = t.HostHeader
-		}
-		tr.TLSClientConfig = &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12}
 	}
+	t.trust.Transport(tr, dialAskFirst)
 	return &web{t: t, base: strings.TrimRight(t.URL, "/"), pass: password{read: t.Password}, resty: rc, trans: tr}, nil
 }
 

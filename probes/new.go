@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/dutyops/dutyops/probes/trust"
 )
 
 // defaultBudget bounds a probe whose context has no deadline.
@@ -52,11 +55,28 @@ func New(t Target) (Prober, error) {
 	if !ok {
 		return nil, fmt.Errorf("probe %s: unknown kind %q (known: %s)", t.Name, t.Kind, strings.Join(Kinds(), ", "))
 	}
+	t.trust = t.newTrust()
 	a, err := mk(t)
 	if err != nil {
 		return nil, fmt.Errorf("probe %s: %w", t.Name, err)
 	}
 	return &prober{t: t, a: a}, nil
+}
+
+// newTrust: asked by address with a Host header, the certificate is still that of the
+// name users enter.
+func (t Target) newTrust() *trust.Client {
+	var s trust.Settings
+	if t.TLS != nil {
+		s = *t.TLS
+	}
+	if s.ServerName == "" && t.HostHeader != "" {
+		s.ServerName = t.HostHeader
+		if name, _, err := net.SplitHostPort(t.HostHeader); err == nil {
+			s.ServerName = name
+		}
+	}
+	return trust.New(s, nil)
 }
 
 type prober struct {

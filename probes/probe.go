@@ -3,6 +3,8 @@ package probes
 import (
 	"context"
 	"time"
+
+	"github.com/dutyops/dutyops/probes/trust"
 )
 
 // Status is what one probe answer says. It has the words of failoverplan.State,
@@ -102,6 +104,10 @@ type Target struct {
 	Password Secret
 	Database string
 
+	// TLS says how the certificate of an https URL is checked and which one is shown to it;
+	// nil = the host's own authorities, none shown.
+	TLS *trust.Settings
+
 	// http: ExpectStatus (0 = any 2xx), ExpectBody (substring).
 	ExpectStatus int
 	ExpectBody   string
@@ -130,4 +136,7 @@ type Target struct {
 	Queue string
 	// SlowAfter: an answer slower than this is degraded; 0 = never.
 	SlowAfter time.Duration
+
+	// trust is made of TLS by New.
+	trust *trust.Client
 }
