@@ -1,5 +1,3 @@
-// Package trusttest makes authorities and certificates for tests, at run time. Nothing
-// of it is used outside tests.
 package trusttest
 
 import (
