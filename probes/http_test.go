@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kfake"
+
 	"github.com/dutyops/dutyops/probes/trust"
 	"github.com/dutyops/dutyops/probes/trust/trusttest"
 )
@@ -123,6 +125,29 @@ func TestHTTPSettings(t *testing.T) {
 	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &noName}), StatusDown, "TLS: the certificate is for gw.example, not for 127.0.0.1")
 	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &noCert}), StatusUnknown, "TLS: it wants a client certificate")
 	wantAnswer(t, once(t, Target{Kind: "http", URL: front, TLS: &trust.Settings{CA: "/nowhere/ca.pem"}}), StatusUnknown, "cannot ask: ")
+}
+
+// TestStreamsOverTLS: with settings a stream protocol is spoken over TLS, or not at all.
+func TestStreamsOverTLS(t *testing.T) {
+	ca := trusttest.NewCA(t, "Duty Test CA")
+	server := ca.Issue(t, trusttest.Leaf{})
+	pw := randomSecret()
+	redis, rabbit := fakeRedis(t, map[string]string{"replication": "role:master\r\n"}, nil), newFakeRabbit(t, pw).addr
+	cfg := &tls.Config{Certificates: []tls.Certificate{server.TLS}}
+	_, brokers := kafkaCluster(t, kfake.TLS(cfg), kfake.NumBrokers(1))
+	good := &trust.Settings{CA: trusttest.File(t, t.TempDir(), "ca.pem", ca.PEM)}
+	for _, tg := range []Target{
+		{Kind: "redis", Address: trusttest.Front(t, redis, cfg)},
+		{Kind: "rabbitmq", Address: trusttest.Front(t, rabbit, cfg), User: "duty", Password: fixed(pw)},
+		{Kind: "kafka", Brokers: brokers},
+	} {
+		t.Run(tg.Kind, func(t *testing.T) {
+			tg.TLS = good
+			wantAnswer(t, once(t, tg), StatusUp, "")
+			tg.TLS = &trust.Settings{}
+			wantAnswer(t, once(t, tg), StatusUnknown, "TLS: the certificate is signed by Duty Test CA, which this host does not trust")
+		})
+	}
 }
 
 func TestHTTPBasicAuthFollowsARotation(t *testing.T) {

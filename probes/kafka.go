@@ -108,7 +108,7 @@ func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) 
 		kgo.SeedBrokers(a.t.Brokers...),
 		kgo.ClientID("dutyops-probe"),
 		kgo.Dialer(func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := dial(ctx, network, addr)
+			conn, err := a.t.dial(ctx, network, addr)
 			if err != nil {
 				return nil, err
 			}

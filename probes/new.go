@@ -79,6 +79,16 @@ func (t Target) newTrust() *trust.Client {
 	return trust.New(s, nil)
 }
 
+// dial opens a connection of a stream protocol: with TLS when the target has settings
+// for it, never without then.
+func (t Target) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+	c := t.trust
+	if t.TLS == nil {
+		c = nil
+	}
+	return c.Secure(dial)(ctx, network, addr)
+}
+
 type prober struct {
 	t      Target
 	a      asker

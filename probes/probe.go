@@ -104,8 +104,9 @@ type Target struct {
 	Password Secret
 	Database string
 
-	// TLS says how the certificate of an https URL is checked and which one is shown to it;
-	// nil = the host's own authorities, none shown.
+	// TLS says how the server's certificate is checked and which one is shown to it. nil: an
+	// https URL is checked against the host's own authorities; redis, kafka and rabbitmq's
+	// AMQP are spoken without TLS.
 	TLS *trust.Settings
 
 	// http: ExpectStatus (0 = any 2xx), ExpectBody (substring).

@@ -99,7 +99,7 @@ func (a *rabbitAsker) open(ctx context.Context, c *conv) (*rabbitConn, error) {
 }
 
 func (a *rabbitAsker) login(ctx context.Context, c *conv, pw string) (*rabbitConn, error) {
-	raw, err := dial(ctx, "tcp", a.t.Address)
+	raw, err := a.t.dial(ctx, "tcp", a.t.Address)
 	if err != nil {
 		return nil, err
 	}

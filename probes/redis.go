@@ -55,7 +55,7 @@ func (a *redisAsker) open(ctx context.Context, c *conv) (*redis.Client, error) {
 }
 
 func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Client, error) {
-	raw, err := dial(ctx, "tcp", a.t.Address)
+	raw, err := a.t.dial(ctx, "tcp", a.t.Address)
 	if err != nil {
 		return nil, err
 	}
