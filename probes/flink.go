@@ -32,7 +32,16 @@ type flinkJob struct {
 	Name  string `json:"name"`
 	State string `json:"state"`
 	Start int64  `json:"start-time"`
+	Tasks struct {
+		Total    int `json:"total"`
+		Running  int `json:"running"`
+		Finished int `json:"finished"`
+	} `json:"tasks"`
 }
+
+// idle is how many of the tasks do not run. A job stays RUNNING while its tasks wait for
+// slots that are gone: its own state says only that nobody has given it up.
+func (j *flinkJob) idle() int { return max(j.Tasks.Total-j.Tasks.Running-j.Tasks.Finished, 0) }
 
 type flinkCheckpoints struct {
 	Latest struct {
@@ -125,6 +134,9 @@ func (a *flinkAsker) judge(c *conv, ov flinkOverview, job *flinkJob) answer {
 	running := job != nil && job.State == "RUNNING"
 	if a.t.role() == RoleSource && a.t.Job != "" {
 		switch {
+		case running && job.idle() > 0:
+			c.expected("all tasks of job %s running", a.t.Job)
+			return degraded("ingest job is running in name only: %d of its %d tasks are not%s", job.idle(), job.Tasks.Total, noTaskManager(ov))
 		case running:
 		case job != nil && (job.State == "RESTARTING" || job.State == "INITIALIZING" || job.State == "CREATED" || job.State == "RECONCILING"):
 			c.expected("job %s RUNNING", a.t.Job)
@@ -151,6 +163,13 @@ func (a *flinkAsker) judge(c *conv, ov flinkOverview, job *flinkJob) answer {
 	default:
 		return up("ready, no job")
 	}
+}
+
+func noTaskManager(ov flinkOverview) string {
+	if *ov.TaskManagers == 0 {
+		return ", there is no task manager"
+	}
+	return ""
 }
 
 func checkpointAge(c *conv) string {

@@ -118,6 +118,10 @@ func TestFlink(t *testing.T) {
 		{"standby, finished", jobs("FINISHED"), RoleReplica, StatusUp, "ready, no job", "FINISHED"},
 		{"standby, running", jobs("RUNNING"), RoleReplica, StatusUp, "ingest job is running here too", "RUNNING"},
 		{"no task manager", merged(jobs(), docs{"/overview": `{"taskmanagers":0}`}), RoleReplica, StatusDegraded, "no task manager", ""},
+		{"running in name only", docs{
+			"/overview":      `{"taskmanagers":0,"slots-total":0,"slots-available":0,"flink-version":"1.20.3"}`,
+			"/jobs/overview": `{"jobs":[{"jid":"j","name":"ingest","state":"RUNNING","tasks":{"running":0,"total":2,"scheduled":2,"finished":0}}]}`,
+		}, RoleSource, StatusDegraded, "ingest job is running in name only: 2 of its 2 tasks are not, there is no task manager", "RUNNING"},
 		{"something else", docs{"/overview": `{}`, "/jobs/overview": `{}`}, RoleAny, StatusDown, "answers, but not as flink", ""},
 		{"error", docs{"/overview": 500, "/jobs/overview": 500}, RoleAny, StatusDown, "answered 500", ""},
 	} {
