@@ -68,6 +68,12 @@ type Engine struct {
 	verdicts  map[string]time.Time
 	runs      map[string]*liveRun
 	refreshed time.Time
+	tellers   map[string]func(string) // "zone provider" -> the run's step that writes it
+
+	armNotes   []string // set by Open
+	life       context.Context
+	end        context.CancelFunc
+	background sync.WaitGroup
 }
 
 // roles is who is the source of what; probes ask it at every turn.
@@ -90,14 +96,16 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Engine, error
 	e := &Engine{
 		cfg: cfg, topo: cfg.Topology(), opts: opts, log: opts.Logger, now: opts.Now,
 		changed: make(chan struct{}), probers: map[string]probes.Prober{}, feeds: map[string]*upstream.Feed{},
-		memory: map[string]remembered{}, verdicts: map[string]time.Time{}, runs: map[string]*liveRun{},
+		memory: map[string]remembered{}, verdicts: map[string]time.Time{}, runs: map[string]*liveRun{}, tellers: map[string]func(string){},
 	}
+	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
 	e.journal, e.journalErr = journal.Open(ctx, opts.StateDir, opts.Now)
 	e.recall(ctx)
 	if err := e.build(); err != nil {
 		_ = e.Close()
 		return nil, err
 	}
+	e.recallArmed()
 	e.publish()
 	return e, nil
 }
@@ -161,6 +169,8 @@ func (e *Engine) Close() error {
 	for _, l := range live {
 		errs = append(errs, l.end(limit.C))
 	}
+	e.end()
+	e.background.Wait()
 	for _, p := range e.probers {
 		errs = append(errs, p.Close())
 	}
@@ -185,6 +195,7 @@ func (e *Engine) Watch(ctx context.Context) error {
 	defer cancel()
 	e.observe(ctx)
 	wg.Go(func() { _ = e.mon.Run(ctx) })
+	wg.Go(func() { e.watchArmed(ctx) })
 	wg.Go(func() { e.every(ctx, max(time.Second, e.cfg.Thresholds.Interval.D()), e.observe) })
 	for {
 		changed := e.mon.Changed()

@@ -65,7 +65,9 @@ func (e *Engine) domainStatus(ctx context.Context) []DomainStatus {
 	for i := range out {
 		byKey[[2]string{out[i].Name, out[i].Type}] = &out[i]
 	}
-	for _, a := range e.dns.Observe(ctx, e.topo.Domains) {
+	obs := e.dns.Observe(ctx, e.topo.Domains)
+	e.dns.Noticed(obs)
+	for _, a := range obs {
 		d := byKey[[2]string{a.Name, a.Type}]
 		if d == nil {
 			continue

@@ -21,11 +21,15 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 	e.mu.Lock()
 	sit := e.situation
 	e.mu.Unlock()
-	return failoverplan.Make(failoverplan.Request{
+	p, err := failoverplan.Make(failoverplan.Request{
 		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
 		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems,
 		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: <-owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx),
 	})
+	if err == nil {
+		p.WayBack = e.wayBack(p)
+	}
+	return p, err
 }
 
 // Manual prints a plan's DNS changes as nsupdate input, with the same comparison

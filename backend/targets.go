@@ -104,16 +104,24 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 
 // openDNS makes the providers, zones and resolvers of the configuration.
 func (e *Engine) openDNS() (*switching.Switch, error) {
-	o := switching.Options{Providers: map[string]dnsproviders.Provider{}, Now: e.now}
+	o := switching.Options{
+		Providers: map[string]dnsproviders.Provider{}, Fingerprints: map[string]string{}, Now: e.now,
+		MaxAge: e.cfg.DNS.Armed.MaxAge.D(), RetryBudget: e.cfg.Rules.RetryBudget.D(),
+		OnNotice: func(n switching.Notice) { e.notice(n.Zone, n.Provider, n.Text, n.Begins) },
+	}
 	for _, p := range e.cfg.DNS.Providers {
 		prov, err := e.openProvider(p)
 		if err != nil {
 			return nil, fmt.Errorf("dns provider %s: %w", p.Name, err)
 		}
-		o.Providers[p.Name] = prov
+		o.Providers[p.Name], o.Fingerprints[p.Name] = prov, fingerprint(p)
 	}
 	for _, z := range e.cfg.DNS.Zones {
-		o.Zones = append(o.Zones, switching.Zone{Name: z.Name, Provider: z.Provider, Authoritative: z.Authoritative})
+		zone := switching.Zone{Name: z.Name, Provider: z.Provider, Authoritative: z.Authoritative}
+		for _, t := range z.Also {
+			zone.Also = append(zone.Also, switching.Twin(t))
+		}
+		o.Zones = append(o.Zones, zone)
 	}
 	for _, r := range e.cfg.DNS.Resolvers {
 		o.Resolvers = append(o.Resolvers, switching.Resolver{Name: r.Name, Address: r.Address})
@@ -127,7 +135,7 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 		return cloudflare.New(cloudflare.Options{
 			BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n cloudflare.RetryNotice) {
-				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	case "rfc2136":
@@ -135,14 +143,14 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 			Server: p.Server, KeyName: p.KeyName, KeyAlgorithm: p.KeyAlgorithm,
 			KeySecret: p.KeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(zone string, try int, cause error) {
-				e.event("dns", "warn", zone, "update %s: try %d: %v", zone, try, cause)
+				e.notice(zone, p.Name, fmt.Sprintf("update: try %d: %v", try, cause), true)
 			},
 		})
 	case config.KindPowerDNS:
 		return powerdns.New(powerdns.Options{
 			BaseURL: p.BaseURL, ServerID: p.ServerID, APIKey: p.APIKey.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n powerdns.RetryNotice) {
-				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	case config.KindRoute53:
@@ -151,21 +159,21 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 			AccessKeyID: func() (string, error) { return p.AccessKeyID, nil }, SecretAccessKey: p.SecretAccessKey.Resolve,
 			Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n route53.RetryNotice) {
-				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	case config.KindDNSPod:
 		return dnspod.New(dnspod.Options{
 			BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n dnspod.RetryNotice) {
-				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	case config.KindAliDNS:
 		return alidns.New(alidns.Options{
 			BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Rate: float64(p.Rate), Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n alidns.RetryNotice) {
-				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
+				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	}

@@ -33,7 +33,7 @@ func (e *Engine) worldActions() map[failoverplan.StepAction]runbook.Action {
 		failoverplan.ActCatchUp:             {Do: e.catchUp, Verified: true, Timeout: catchUp},
 		failoverplan.ActStopMirror:          {Check: e.mirrorStopped, Do: e.stopMirror, Undo: e.resumeMirror, Timeout: fence},
 		failoverplan.ActPromote:             {Check: e.promoted, Do: e.promote, Undo: e.unpromote},
-		failoverplan.ActSwitchDNS:           {Check: e.dnsSwitched, Do: e.switchDNS, Undo: e.unswitchDNS},
+		failoverplan.ActSwitchDNS:           {Check: e.dnsSwitched, Do: e.switchDNS, Undo: e.unswitchDNS, Verified: true, Looks: true, Timeout: e.writeTimeout},
 		failoverplan.ActVerifyAuthoritative: {Do: e.verifyAuthoritative, Verified: true},
 		failoverplan.ActVerifyResolvers:     {Do: e.verifyResolvers, Verified: true, Timeout: resolvers},
 		failoverplan.ActVerifyUsers:         {Do: e.verifyUsers, Verified: true},
@@ -42,6 +42,11 @@ func (e *Engine) worldActions() map[failoverplan.StepAction]runbook.Action {
 		failoverplan.ActRestoreTTL:          {Check: e.dnsSwitched, Do: e.switchDNS, Undo: e.unswitchDNS},
 		failoverplan.ActReprotect:           {Check: e.protected, Do: e.reprotect, Timeout: catchUp},
 	}
+}
+
+// writeTimeout leaves room for the waits of a write, and for the reading after a failure.
+func (e *Engine) writeTimeout(failoverplan.Step) time.Duration {
+	return time.Minute + e.cfg.Rules.RetryBudget.D()
 }
 
 // gone tells whether the target was judged down: then there is nobody to talk to,

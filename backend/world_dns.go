@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/dutyops/dutyops/backend/runbook"
+	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/failoverplan"
 )
@@ -48,22 +49,32 @@ func (e *Engine) switchDNS(ctx context.Context, sc *runbook.Scene, s failoverpla
 	if err != nil {
 		return runbook.Result{}, err
 	}
-	return e.applyZone(ctx, z)
+	return e.applyZone(ctx, sc, s, z)
 }
 
 // applyZone writes the whole change of a zone; what is as planned already stays. It
-// says certainly-untouched failures as such.
-func (e *Engine) applyZone(ctx context.Context, z failoverplan.ZoneChange) (runbook.Result, error) {
+// says certainly-untouched failures as such, and of a failure which names are old and
+// which are new.
+func (e *Engine) applyZone(ctx context.Context, sc *runbook.Scene, s failoverplan.Step, z failoverplan.ZoneChange) (runbook.Result, error) {
+	if err := e.dropArmed(); err != nil {
+		e.event("dns", "warn", z.Zone, "%v", err)
+	}
+	end := e.telling(z.Zone, z.Provider, func(text string) { sc.Tell(s.ID, text) })
 	out, err := e.dns.Apply(ctx, z)
+	end()
+	e.rearm(z.Zone)
 	r := runbook.Result{Evidence: out.Evidence, Changed: out.Changed, APICalls: out.APICalls}
-	if err != nil && out.Changed == 0 {
-		return r, untouched(err)
+	if err != nil {
+		r.Evidence = append(r.Evidence, out.Lists()...)
+		if out.Changed == 0 {
+			return r, untouched(err, out)
+		}
 	}
 	return r, err
 }
 
 // untouched marks failures after which it is certain that the zone is as before.
-func untouched(err error) error {
+func untouched(err error, out switching.Outcome) error {
 	if errors.Is(err, dnsproviders.ErrConflict) {
 		return fmt.Errorf("%w: %w", runbook.ErrWorldChanged, err)
 	}
@@ -71,6 +82,9 @@ func untouched(err error) error {
 		if errors.Is(err, k) {
 			return fmt.Errorf("%w: %w", runbook.ErrRefused, err)
 		}
+	}
+	if errors.Is(err, dnsproviders.ErrUnavailable) && out.All(switching.SetOld) {
+		return fmt.Errorf("%w: %w", runbook.ErrRefused, err) // as read afterwards
 	}
 	return err
 }
@@ -81,7 +95,7 @@ func (e *Engine) unswitchDNS(ctx context.Context, sc *runbook.Scene, s failoverp
 		return runbook.Result{}, err
 	}
 	// Only what did change is taken back; a set still as before is left alone.
-	return e.applyZone(ctx, e.dns.Invert(z))
+	return e.applyZone(ctx, sc, s, e.dns.Invert(z))
 }
 
 func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, _ failoverplan.Step) (runbook.Result, error) {

@@ -92,6 +92,16 @@ const (
 	ActRestoreTTL StepAction = "restore-ttl"
 )
 
+// OnFail is what a failed write of names leads to.
+type OnFail string
+
+// Rollback writes the exact previous values and TTLs of what the plan has switched so
+// far; Hold leaves everything as it is and lists which names are old and which are new.
+const (
+	OnFailRollback OnFail = "rollback"
+	OnFailHold     OnFail = "hold"
+)
+
 // Step is one thing to do. Fields that an action does not use are empty.
 type Step struct {
 	ID     string     `json:"id"`
@@ -113,6 +123,15 @@ type Step struct {
 	// BestEffort steps are recorded as skipped with their evidence when they cannot be
 	// done; they never stop the run.
 	BestEffort bool `json:"best_effort,omitempty"`
+	// AnyOf: of the steps of a group with the same word here (a zone that several providers
+	// hold) one has to succeed; the others may fail.
+	AnyOf string `json:"any_of,omitempty"`
+	// Names are the only names of the zone that the step is about, Except those that it is
+	// not about; both empty = all that the plan changes.
+	Names  []string `json:"names,omitempty"`
+	Except []string `json:"except,omitempty"`
+	// OnFail says what becomes of the names already switched when the step fails.
+	OnFail OnFail `json:"on_fail,omitempty"`
 	// Group: steps of one phase with equal non-zero group run in parallel.
 	Group int `json:"group,omitempty"`
 	// Why says in one sentence why the step is in the plan.
@@ -144,6 +163,17 @@ type ZoneChange struct {
 	Zone     string         `json:"zone"`
 	Provider string         `json:"provider"`
 	Changes  []RecordChange `json:"changes"`
+}
+
+// WayBack says beforehand whether what the plan does to DNS could be taken back.
+type WayBack struct {
+	// Ready: the inverse passes every guard, and the site that is left could have its
+	// users back as it is now.
+	Ready bool `json:"ready"`
+	// Records is the number of record sets that would get their exact previous values and TTLs.
+	Records int `json:"records"`
+	// Because says what stands in the way.
+	Because []string `json:"because"`
 }
 
 // Gate is one safety rule's verdict (promise 6).
@@ -208,7 +238,9 @@ type Plan struct {
 	// LeaveOut lists the names that a person has left out, in the order of the inventory.
 	LeaveOut []LeftOut `json:"leave_out,omitempty"`
 	Steps    []Step    `json:"steps"`
-	Gates    []Gate    `json:"gates"`
+	// WayBack is the engine's verdict on the inverse of DNS; no part of the hash.
+	WayBack *WayBack `json:"roll_back,omitempty"`
+	Gates   []Gate   `json:"gates"`
 	// Hash is over kind, mode, case, from, to, stations, dns, lower, restore, follows,
 	// leave_out and steps: what will be done, not when it was planned nor how the evidence
 	// is worded.

@@ -43,6 +43,10 @@ type Action struct {
 	// Stoppable: Do waits, and a stop of the run ends it at once; the step is then failed
 	// and taken up by a resume.
 	Stoppable bool
+	// Looks: Do looks before it acts and says so with Changed = 0 when the world is as
+	// planned already. Check is then asked only where an earlier attempt of the run may
+	// have had its effect, and in a rehearsal.
+	Looks bool
 	// Timeout bounds each of the three; 0 = one minute.
 	Timeout func(step failoverplan.Step) time.Duration
 }
@@ -159,7 +163,7 @@ func (x *Executor) through(ctx context.Context, r *record, id string, stop <-cha
 	for _, group := range groups(steps) {
 		var todo []failoverplan.Step
 		for _, s := range group {
-			if !settled(x.state(r, s.ID)) || s.Action == failoverplan.ActPreflight {
+			if !settled(s, x.state(r, s.ID)) || s.Action == failoverplan.ActPreflight {
 				todo = append(todo, s)
 			}
 		}
@@ -169,8 +173,8 @@ func (x *Executor) through(ctx context.Context, r *record, id string, stop <-cha
 		if halted(ctx, stop) {
 			return x.halt(ctx, r, id, "stopped by the operator before: "+todo[0].Title, ErrCancelled)
 		}
-		if err := x.group(ctx, sc, todo); err != nil {
-			return x.halt(ctx, r, id, err.Error(), err)
+		if err := x.group(ctx, sc, todo, group); err != nil {
+			return x.failed(ctx, sc, group, err)
 		}
 	}
 	if err := x.write(ctx, r, id, journal.RunClosed, end); err != nil {
@@ -202,8 +206,12 @@ func stepsOf(p *failoverplan.Plan, committed bool) []failoverplan.Step {
 	})
 }
 
-// settled steps are not looked at again on resume; a failed one is.
-func settled(state string) bool {
+// settled steps are not looked at again on resume; a failed one is, and one of several
+// of which another was enough.
+func settled(s failoverplan.Step, state string) bool {
+	if s.AnyOf != "" && state == StepSkipped {
+		return false
+	}
 	return state == StepDone || state == StepAlready || state == StepSkipped
 }
 
@@ -242,26 +250,6 @@ func groups(steps []failoverplan.Step) [][]failoverplan.Step {
 	return out
 }
 
-// group runs steps side by side and returns the first failure that is not best effort.
-func (x *Executor) group(ctx context.Context, sc *Scene, steps []failoverplan.Step) error {
-	errs := make([]error, len(steps))
-	var wg sync.WaitGroup
-	for i, s := range steps {
-		wg.Add(1)
-		go func() {
-			defer wg.Done()
-			errs[i] = x.step(ctx, sc, s)
-		}()
-	}
-	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (x *Executor) step(ctx context.Context, sc *Scene, s failoverplan.Step) error {
 	a, ok := x.Actions[s.Action]
 	if !ok {
@@ -274,7 +262,7 @@ func (x *Executor) step(ctx context.Context, sc *Scene, s failoverplan.Step) err
 	err := x.attempt(ctx, sc, s, a, &out)
 	switch {
 	case err == nil:
-	case s.BestEffort:
+	case s.BestEffort || s.AnyOf != "":
 		out.State, out.Error = StepSkipped, err.Error()
 	default:
 		out.State, out.Error = StepFailed, err.Error()
@@ -293,7 +281,7 @@ func (x *Executor) step(ctx context.Context, sc *Scene, s failoverplan.Step) err
 func (x *Executor) attempt(ctx context.Context, sc *Scene, s failoverplan.Step, a Action, out *stepOutcome) error {
 	tctx, cancel := context.WithTimeout(ctx, defaultTimeout(a, s))
 	defer cancel()
-	if a.Check != nil {
+	if a.Check != nil && (!a.Looks || out.again) {
 		r, err := a.Check(tctx, sc, s)
 		if err != nil && a.Do == nil {
 			out.Evidence = r.Evidence
@@ -331,6 +319,9 @@ func (x *Executor) attempt(ctx context.Context, sc *Scene, s failoverplan.Step, 
 		}
 	}
 	out.State = StepDone
+	if a.Looks && r.Changed == 0 && !out.again {
+		out.State = StepAlready // nothing of it is this run's to undo
+	}
 	return nil
 }
 

@@ -107,7 +107,7 @@ func (r *record) apply(e journal.Entry) error {
 			}
 			s.Finished = time.Time{}
 			s.Attempts++
-			s.State, s.Error = StepRunning, ""
+			s.State, s.Error, s.Now = StepRunning, "", ""
 		}
 	case journal.StepOutcome:
 		var b stepOutcome
@@ -115,13 +115,13 @@ func (r *record) apply(e journal.Entry) error {
 			return bad(e, err)
 		}
 		if s := r.step(b.Step); s != nil {
-			s.State, s.Error, s.Finished, s.Untouched = b.State, b.Error, e.At, b.Untouched
+			s.State, s.Error, s.Finished, s.Untouched, s.Now = b.State, b.Error, e.At, b.Untouched, ""
 			s.Evidence = append(s.Evidence, b.Evidence...)
 		}
 		if ttlOnly(r.step(b.Step)) {
 			b.Changed = 0 // records_changed counts those that were re-pointed
 		}
-		if r.undoing {
+		if r.undoing || b.State == StepUndone {
 			b.Changed = -min(b.Changed, r.run.DNS.RecordsChanged)
 		}
 		// A write that was cut off and found made later is told twice.

@@ -74,16 +74,17 @@ func (x *Executor) undo(ctx context.Context, sc *Scene, s failoverplan.Step, a A
 	defer cancel()
 	res, err := a.Undo(tctx, sc, s)
 	out := stepOutcome{Step: s.ID, State: StepUndone, Evidence: res.Evidence, Changed: res.Changed, APICalls: res.APICalls}
+	optional := s.BestEffort || s.AnyOf != ""
 	if err != nil {
 		out.State, out.Error = StepFailed, err.Error()
-		if s.BestEffort {
+		if optional {
 			out.State = StepSkipped
 		}
 	}
 	if werr := x.write(ctx, sc.r, sc.id, journal.StepOutcome, out); werr != nil {
 		return werr
 	}
-	if err != nil && !s.BestEffort {
+	if err != nil && !optional {
 		return err
 	}
 	return nil

@@ -71,6 +71,8 @@ type RunStep struct {
 	Error    string    `json:"error,omitempty"`
 	// Until is when a step that waits by design has waited long enough.
 	Until time.Time `json:"until,omitzero"`
+	// Now is what a running step waits for at this moment ("try 2 in 12 s ...").
+	Now string `json:"now,omitempty"`
 	// Untouched: it failed, but it is certain that nothing was changed.
 	Untouched bool `json:"untouched,omitempty"`
 }

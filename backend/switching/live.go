@@ -5,53 +5,101 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/dnsproviders/propagation"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
-// Live reads the live record sets (A, AAAA, CNAME, HTTPS) of the domains, zone by zone
-// side by side, through each zone's provider. When a provider does not answer, the sets
-// come from the zone's authoritative servers; problems then says so and why. A zone
-// that nobody tells about is absent from live and has its problem. Zones without a
-// problem are absent from problems.
-func (s *Switch) Live(ctx context.Context, domains []failoverplan.Domain) (live map[string][]failoverplan.RecordSet, problems map[string]string) {
-	names := map[string][]string{}
-	provider := map[string]string{}
-	for _, d := range domains {
-		z := dnsproviders.CanonicalName(d.Zone)
-		names[z] = append(names[z], dnsproviders.CanonicalName(d.Name))
-		if d.Provider != "" {
-			provider[z] = d.Provider
-		}
-	}
-	live, problems = map[string][]failoverplan.RecordSet{}, map[string]string{}
-	var mu sync.Mutex
+// Reading is what is known of a zone's live sets at one of its providers.
+type Reading struct {
+	Zone, Provider string
+	// Twin: not the zone's first provider.
+	Twin bool
+	// Known: somebody told. Without it Sets says nothing.
+	Known bool
+	Sets  []failoverplan.RecordSet
+	// At is when the sets were read.
+	At time.Time
+	// Problem: the provider did not tell; the sets are from its authoritative servers where
+	// these are Known. "" when the provider did.
+	Problem string
+}
+
+// Readings returns the live record sets (A, AAAA, CNAME, HTTPS) of the domains, place by
+// place. What is held ready and fresh is taken; the rest is read side by side, and held
+// ready where the provider can be armed.
+func (s *Switch) Readings(ctx context.Context, domains []failoverplan.Domain) []Reading {
+	sps := spots(domains, s.zones)
+	out := make([]Reading, len(sps))
 	var wg sync.WaitGroup
-	for zone, ns := range names {
-		wg.Go(func() {
-			w, err := s.world(ctx, zone, provider[zone], ns)
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil {
-				problems[zone] = hinted(err)
-				return
-			}
-			sets := make([]failoverplan.RecordSet, 0, len(w.sets))
-			for _, r := range w.sets {
-				sets = append(sets, fromSet(r))
-			}
-			live[zone] = sets
-			if w.why != nil {
-				problems[zone] = fmt.Sprintf("%s; the records shown are from %s", hinted(w.why), w.source)
-			}
-		})
+	for i, sp := range sps {
+		wg.Go(func() { out[i] = s.reading(ctx, sp) })
 	}
 	wg.Wait()
+	return out
+}
+
+func (s *Switch) reading(ctx context.Context, sp spot) Reading {
+	r := Reading{Zone: sp.zone, Provider: sp.provider, Twin: sp.twin, At: s.opt.Now()}
+	a, why := s.ready(sp.place, sp.names)
+	var err error
+	if why != "" {
+		a, err = s.arm(ctx, sp)
+	}
+	if err == nil {
+		r.Known, r.Sets, r.At = true, fromSets(a.Sets), a.At
+		return r
+	}
+	w := world{why: err}
+	if errors.Is(err, errCannotArm) {
+		w, err = s.world(ctx, sp.zone, sp.provider, sp.names)
+	} else {
+		w.sets, w.source, err = s.atAuthority(ctx, s.zones[sp.zone], sp.provider, sp.names)
+	}
+	switch {
+	case err != nil && w.why != nil:
+		r.Problem = fmt.Sprintf("%s; and the authoritative servers: %v", hinted(w.why), err)
+	case err != nil:
+		r.Problem = hinted(err)
+	default:
+		r.Known, r.Sets = true, fromSets(w.sets)
+		if w.why != nil {
+			r.Problem = fmt.Sprintf("%s; the records shown are from %s", hinted(w.why), w.source)
+		}
+	}
+	return r
+}
+
+// Live returns the live record sets of the domains by zone, at each zone's own provider.
+// When a provider does not answer, the sets come from its authoritative servers;
+// problems then says so and why. A zone that nobody tells about is absent from live and
+// has its problem. Zones without a problem are absent from problems.
+func (s *Switch) Live(ctx context.Context, domains []failoverplan.Domain) (live map[string][]failoverplan.RecordSet, problems map[string]string) {
+	own := slices.Clone(domains)
+	for i := range own {
+		own[i].Also = nil
+	}
+	live, problems = map[string][]failoverplan.RecordSet{}, map[string]string{}
+	for _, r := range s.Readings(ctx, own) {
+		if r.Known {
+			live[r.Zone] = r.Sets
+		}
+		if r.Problem != "" {
+			problems[r.Zone] = r.Problem
+		}
+	}
 	return live, problems
+}
+
+func fromSets(sets []dnsproviders.RRset) []failoverplan.RecordSet {
+	out := make([]failoverplan.RecordSet, 0, len(sets))
+	for _, r := range sets {
+		out = append(out, fromSet(r))
+	}
+	return out
 }
 
 // hinted is an error's text with its next step.
@@ -91,17 +139,17 @@ func (s *Switch) world(ctx context.Context, zone, provider string, names []strin
 	if err == nil {
 		return world{sets: sets, source: "provider " + provider}, nil
 	}
-	sets, source, aerr := s.atAuthority(ctx, z, names)
+	sets, source, aerr := s.atAuthority(ctx, z, provider, names)
 	if aerr != nil {
 		return world{}, fmt.Errorf("%w; and the authoritative servers: %w", err, aerr)
 	}
 	return world{sets: sets, source: source, why: err}, nil
 }
 
-// atAuthority reads the sets at the zone's authoritative servers: those of the server
+// atAuthority reads the sets at the servers that answer from the provider: those of the server
 // with the newest serial among the ones that answer everything.
-func (s *Switch) atAuthority(ctx context.Context, z Zone, names []string) ([]dnsproviders.RRset, string, error) {
-	servers := z.servers()
+func (s *Switch) atAuthority(ctx context.Context, z Zone, provider string, names []string) ([]dnsproviders.RRset, string, error) {
+	servers := z.serversOf(provider)
 	if len(servers) == 0 {
 		return nil, "", fmt.Errorf("zone %s has none configured", z.Name)
 	}
@@ -144,12 +192,7 @@ func (s *Switch) atAuthority(ctx context.Context, z Zone, names []string) ([]dns
 		}
 		sets = append(sets, dnsproviders.RRset{Name: a.Name, Type: a.Type, TTL: a.TTL, Values: a.Values})
 	}
-	slices.SortFunc(sets, func(a, b dnsproviders.RRset) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Type, b.Type)
-	})
+	sortSets(sets)
 	return sets, "authoritative server " + servers[best].Name, nil
 }
 

@@ -1,11 +1,13 @@
 package switching
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -19,6 +21,14 @@ type Zone struct {
 	Name     string
 	Provider string
 	// Authoritative are host:port; every one is verified.
+	Authoritative []string
+	// Also are further providers that hold the zone and are kept equal.
+	Also []Twin
+}
+
+// Twin is a further provider of a zone with the servers that answer from it.
+type Twin struct {
+	Provider      string
 	Authoritative []string
 }
 
@@ -40,15 +50,37 @@ type Options struct {
 	QueryTimeout time.Duration
 	// Workers bounds DNS questions on their way; 0 = 16.
 	Workers int
+	// MaxAge is how old a reading may be that a switch is made from; 0 = 1 minute.
+	MaxAge time.Duration
+	// RetryBudget bounds the waits of one Apply between its tries; 0 = 30 s. What a provider
+	// waits by itself is bounded by its own budget.
+	RetryBudget time.Duration
+	// Fingerprints tell by provider whether what another process has put away was read
+	// with the configuration of now; they hold no secret.
+	Fingerprints map[string]string
+	// OnNotice is told what an Apply waits for, every second; may be nil. It must not block.
+	OnNotice func(Notice)
 }
 
-// Switch is the room's engine. Safe for concurrent use; one writer per zone is the
-// caller's duty (the providers refuse what another writer has changed).
+// Notice says what an Apply waits for, so that no waiting is hidden.
+type Notice struct {
+	Zone, Provider, Text string
+	// Begins: the first of a wait; the others count it down.
+	Begins bool
+}
+
+// Switch is the room's engine. Safe for concurrent use: it lets one writer at a time have
+// a zone at a provider. Writers of other processes are kept away by the caller's lease.
 type Switch struct {
 	opt   Options
 	zones map[string]Zone
 
 	memory atomic.Pointer[memory] // of earlier looks
+
+	mu    sync.Mutex
+	holds map[place]*hold
+	wrote map[place]int // writes so far
+	locks map[place]chan struct{}
 }
 
 // New returns a Switch; it opens no connection. The error lists every wrong option.
@@ -56,7 +88,16 @@ func New(o Options) (*Switch, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Switch{opt: o, zones: map[string]Zone{}}
+	if o.MaxAge <= 0 {
+		o.MaxAge = defaultMaxAge
+	}
+	if o.RetryBudget <= 0 {
+		o.RetryBudget = defaultRetryBudget
+	}
+	if o.OnNotice == nil {
+		o.OnNotice = func(Notice) {}
+	}
+	s := &Switch{opt: o, zones: map[string]Zone{}, holds: map[place]*hold{}, wrote: map[place]int{}, locks: map[place]chan struct{}{}}
 	var errs []error
 	address := func(what, a string) {
 		if h, p, err := net.SplitHostPort(a); err != nil || h == "" || p == "" {
@@ -74,6 +115,14 @@ func New(o Options) (*Switch, error) {
 		}
 		for _, a := range z.Authoritative {
 			address("zone "+z.Name, a)
+		}
+		for _, t := range z.Also {
+			if o.Providers[t.Provider] == nil || t.Provider == z.Provider {
+				errs = append(errs, fmt.Errorf("zone %s: there is no further provider %q", z.Name, t.Provider))
+			}
+			for _, a := range t.Authoritative {
+				address("zone "+z.Name, a)
+			}
 		}
 		s.zones[z.Name] = z
 	}
@@ -99,9 +148,38 @@ func (s *Switch) check(zones ...string) propagation.Options {
 	return propagation.Options{Workers: s.opt.Workers, Timeout: s.opt.QueryTimeout, Now: s.opt.Now, Zones: zones}
 }
 
+// servers are all that answer for the zone, whichever provider they answer from.
 func (z Zone) servers() []propagation.Server {
-	out := make([]propagation.Server, len(z.Authoritative))
-	for i, a := range z.Authoritative {
+	out := asServers(z.Authoritative)
+	for _, t := range z.Also {
+		out = append(out, asServers(t.Authoritative)...)
+	}
+	return out
+}
+
+// serversOf are those that answer from one provider.
+func (z Zone) serversOf(provider string) []propagation.Server {
+	for _, t := range z.Also {
+		if t.Provider == provider {
+			return asServers(t.Authoritative)
+		}
+	}
+	return asServers(z.Authoritative)
+}
+
+// holder is the provider that a server answers from.
+func (z Zone) holder(server string) string {
+	for _, t := range z.Also {
+		if slices.Contains(t.Authoritative, server) {
+			return t.Provider
+		}
+	}
+	return z.Provider
+}
+
+func asServers(addresses []string) []propagation.Server {
+	out := make([]propagation.Server, len(addresses))
+	for i, a := range addresses {
 		out[i] = propagation.Server{Name: a, Addr: a, Authoritative: true}
 	}
 	return out
@@ -128,6 +206,12 @@ func bySet(sets []dnsproviders.RRset) map[key]dnsproviders.RRset {
 		m[key{r.Name, r.Type}] = r
 	}
 	return m
+}
+
+func sortSets(sets []dnsproviders.RRset) {
+	slices.SortFunc(sets, func(a, b dnsproviders.RRset) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type))
+	})
 }
 
 func text(values []string) string {
