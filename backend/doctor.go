@@ -127,6 +127,17 @@ func (e *Engine) doctorDNS(ctx context.Context, st *Status, add addCheck) {
 		}
 		add("dns zone "+z.Name, CheckOK, fmt.Sprintf("read %d record sets through %s, longest TTL %d s", len(live[z.Name]), z.Provider, worst), "")
 	}
+	for _, z := range e.zonesReady() {
+		name := "armed " + z.Zone + " at " + z.Provider
+		switch {
+		case z.Probe.Can && !z.Probe.At.IsZero() && !z.Probe.OK:
+			add(name, CheckFail, "the last write probe failed: "+z.Probe.Detail, "mend the cause, then `dutyops dns arm --probe-write`")
+		case z.Armable && !z.Fresh:
+			add(name, CheckWarn, z.Why, "`dutyops dns arm`; a switch reads the zone first")
+		case z.Armable:
+			add(name, CheckOK, fmt.Sprintf("%d record sets read %.0f s ago, a switch reads nothing first", z.Sets, z.AgeS), "")
+		}
+	}
 	silent := map[string]string{}
 	answered := map[string]bool{}
 	for _, d := range st.Domains {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -24,12 +25,20 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 	p, err := failoverplan.Make(failoverplan.Request{
 		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
 		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems,
-		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: <-owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx),
+		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: <-owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx), OnFailedWrite: e.onFailedWrite(),
 	})
 	if err == nil {
 		p.WayBack = e.wayBack(p)
 	}
 	return p, err
+}
+
+// onFailedWrite is the setting; "" leaves it to the plan's mode.
+func (e *Engine) onFailedWrite() failoverplan.OnFail {
+	if s := e.cfg.Rules.OnFailedWrite; s != config.OnFailAuto {
+		return failoverplan.OnFail(s)
+	}
+	return ""
 }
 
 // Manual prints a plan's DNS changes as nsupdate input, with the same comparison

@@ -117,11 +117,7 @@ func (e *Engine) openDNS() (*switching.Switch, error) {
 		o.Providers[p.Name], o.Fingerprints[p.Name] = prov, fingerprint(p)
 	}
 	for _, z := range e.cfg.DNS.Zones {
-		zone := switching.Zone{Name: z.Name, Provider: z.Provider, Authoritative: z.Authoritative}
-		for _, t := range z.Also {
-			zone.Also = append(zone.Also, switching.Twin(t))
-		}
-		o.Zones = append(o.Zones, zone)
+		o.Zones = append(o.Zones, switching.Zone{Name: z.Name, Provider: z.Provider, Authoritative: z.Authoritative})
 	}
 	for _, r := range e.cfg.DNS.Resolvers {
 		o.Resolvers = append(o.Resolvers, switching.Resolver{Name: r.Name, Address: r.Address})

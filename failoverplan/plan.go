@@ -126,10 +126,6 @@ type Step struct {
 	// AnyOf: of the steps of a group with the same word here (a zone that several providers
 	// hold) one has to succeed; the others may fail.
 	AnyOf string `json:"any_of,omitempty"`
-	// Names are the only names of the zone that the step is about, Except those that it is
-	// not about; both empty = all that the plan changes.
-	Names  []string `json:"names,omitempty"`
-	Except []string `json:"except,omitempty"`
 	// OnFail says what becomes of the names already switched when the step fails.
 	OnFail OnFail `json:"on_fail,omitempty"`
 	// Group: steps of one phase with equal non-zero group run in parallel.
@@ -238,6 +234,8 @@ type Plan struct {
 	// LeaveOut lists the names that a person has left out, in the order of the inventory.
 	LeaveOut []LeftOut `json:"leave_out,omitempty"`
 	Steps    []Step    `json:"steps"`
+	// OnFailedWrite is what a failed write of names leads to; "" when none is written.
+	OnFailedWrite OnFail `json:"on_failed_write,omitempty"`
 	// WayBack is the engine's verdict on the inverse of DNS; no part of the hash.
 	WayBack *WayBack `json:"roll_back,omitempty"`
 	Gates   []Gate   `json:"gates"`

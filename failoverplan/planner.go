@@ -35,6 +35,8 @@ type Request struct {
 	Owners map[string]Owner
 	// MinTTL in seconds by provider.
 	MinTTL map[string]uint32
+	// OnFailedWrite: what a failed write leads to; "" = by the plan's mode.
+	OnFailedWrite OnFail
 	// OwedTTL is the TTL that a run which was never committed has still to give back.
 	OwedTTL map[SetKey]uint32
 }
@@ -64,6 +66,9 @@ func Make(r Request) (*Plan, error) {
 	dns := dnsChanges(r, to, stations)
 	p.DNS, p.Follows, p.Stops = dns.zones, dns.follows, append([]Stop{}, dns.stops...)
 	p.Gates = append(p.Gates, dns.gates...)
+	if len(p.DNS) > 0 {
+		p.OnFailedWrite = onFailedWrite(r.OnFailedWrite, p.Mode)
+	}
 	wait := ttls(r, p)
 
 	m := move{Topology: r.Topology, Situation: r.Situation, To: to, BusinessFrom: j.Serving, DataFrom: j.DataSite, Kind: r.Kind}
@@ -275,4 +280,16 @@ func (m move) ofKind(site string, k ComponentKind) []Component {
 		}
 	}
 	return out
+}
+
+// onFailedWrite is the setting, else what suits the mode: names go back to a site that
+// takes part, and not to one that may be gone.
+func onFailedWrite(set OnFail, m Mode) OnFail {
+	switch {
+	case set != "":
+		return set
+	case m == Graceful:
+		return OnFailRollback
+	}
+	return OnFailHold
 }

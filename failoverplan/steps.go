@@ -173,7 +173,7 @@ func pointNames(b *builder, p *Plan, to string) {
 	for _, z := range p.DNS {
 		b.add(Step{
 			Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider,
-			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs",
+			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs", OnFail: p.OnFailedWrite,
 		})
 	}
 	b.next()

@@ -116,7 +116,6 @@ func (k *checker) zones() {
 		}
 		servers := map[string]string{}
 		k.answering(servers, path, z.Authoritative)
-		k.twins(servers, path, z, providers)
 	}
 }
 
@@ -125,24 +124,6 @@ func (k *checker) answering(seen map[string]string, path string, addresses []str
 		at := item(path+".authoritative", j)
 		k.hostPort(at, a)
 		k.unique(seen, at, "server", a)
-	}
-}
-
-// twins checks the further providers of a zone.
-func (k *checker) twins(servers map[string]string, path string, z Zone, providers []string) {
-	seen := map[string]string{z.Provider: path + ".provider"}
-	for j, t := range z.Also {
-		at := item(path+".also", j)
-		switch {
-		case t.Provider == "":
-			k.add(at+".provider", at+".provider is missing", "the name of a provider", "add \"provider: ...\"")
-		case !k.broken("dns.providers") && k.reference(at+".provider", "provider", t.Provider, providers):
-			k.unique(seen, at+".provider", "provider", t.Provider)
-		}
-		if len(t.Authoritative) == 0 {
-			k.add(at+".authoritative", at+" names no authoritative servers", "at least one host:port: they tell whether a switch has arrived", "add \"authoritative: [ADDRESS:53]\"")
-		}
-		k.answering(servers, at, t.Authoritative)
 	}
 }
 

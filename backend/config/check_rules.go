@@ -133,17 +133,10 @@ const (
 	OnFailHold     = "hold"
 )
 
-// CanaryFirst is the canary that is the first name of every zone.
-const CanaryFirst = "first"
-
 var onFailChoices = []string{OnFailAuto, OnFailRollback, OnFailHold}
 
 func (k *checker) rules() {
-	r := k.c.Rules
-	k.choice("rules.on_failed_write", r.OnFailedWrite, onFailChoices, "write what becomes of zones already written when one fails")
-	if r.Canary != "" && r.Canary != CanaryFirst && !k.broken("domains") {
-		k.reference("rules.canary", "domain", r.Canary, names(k.c.Domains, func(d Domain) string { return d.Name }))
-	}
+	k.choice("rules.on_failed_write", k.c.Rules.OnFailedWrite, onFailChoices, "write what becomes of zones already written when one fails")
 }
 
 func (k *checker) drift() {

@@ -249,13 +249,6 @@ type Zone struct {
 	Name          string   `yaml:"name"`
 	Provider      string   `yaml:"provider"`      // name of the provider that holds it
 	Authoritative []string `yaml:"authoritative"` // host:port of every server that answers for it
-	Also          []Twin   `yaml:"also"`          // further providers that hold the same zone and are kept equal
-}
-
-// Twin is a further provider of a zone. Both are written; one of them is enough.
-type Twin struct {
-	Provider      string   `yaml:"provider"`      // name of the provider that holds the zone, too
-	Authoritative []string `yaml:"authoritative"` // host:port of every server of this provider that answers for it
 }
 
 // Resolver is a resolver whose users we care for.
@@ -342,9 +335,6 @@ type Rules struct {
 	ResolverWait Duration `yaml:"resolver_wait"`
 	// Arming is the countdown before a site-level run in the TUI; default 5s.
 	Arming Duration `yaml:"arming"`
-	// Canary: switch one name first, ask the authoritative servers for it, then switch the
-	// rest: first (the first name of every zone), or a domain's name; default none.
-	Canary string `yaml:"canary"`
 	// OnFailedWrite says what becomes of the zones already written when one fails:
 	// rollback (exact previous values and TTLs), hold (stay, and list what is old and new),
 	// or auto (the default): rollback while the site that is left can serve, else hold.

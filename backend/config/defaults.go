@@ -53,7 +53,6 @@ func (c *Config) applyDefaults() {
 	orString(&r.OnFailedWrite, OnFailAuto)
 	orDuration(&r.RetryBudget, 30*time.Second)
 	orInt(&r.MaxDrift, 3)
-	r.Canary = dnsName(r.Canary)
 	orDuration(&c.DNS.Armed.Every, 20*time.Second)
 	orDuration(&c.DNS.Armed.MaxAge, 60*time.Second)
 	for i := range c.Sync.Relations {

@@ -82,7 +82,6 @@ func reference(t *testing.T) string {
 		{"dns", "DNS"},
 		{"dns.providers[]", "Provider"},
 		{"dns.zones[]", "Zone"},
-		{"dns.zones[].also[]", "Twin"},
 		{"dns.resolvers[]", "Resolver"},
 		{"dns.armed", "Armed"},
 		{"upstreams[]", "Upstream"},

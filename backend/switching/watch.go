@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -35,6 +36,9 @@ const (
 func (s *Switch) Watch(ctx context.Context, domains []failoverplan.Domain, o WatchOptions) {
 	byProvider := map[string][]spot{}
 	for _, sp := range spots(domains, s.zones) {
+		if _, ok := s.opt.Providers[sp.provider].(dnsproviders.Armer); !ok {
+			continue
+		}
 		byProvider[sp.provider] = append(byProvider[sp.provider], sp)
 	}
 	done := make(chan struct{})

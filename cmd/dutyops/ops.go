@@ -40,7 +40,7 @@ func (a *app) dnsCmd() *cobra.Command {
 		}),
 	}
 	check.Flags().BoolVarP(&watch, "watch", "w", false, "ask every second until interrupted; with -o json one document per line")
-	return group("dns", "Look at DNS", check)
+	return group("dns", "Look at DNS, and hold a switch ready", check, a.armCmd())
 }
 
 // watchDNS asks every second until ctx ends.

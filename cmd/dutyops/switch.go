@@ -121,6 +121,15 @@ func (a *app) printPlan(p *failoverplan.Plan) {
 			a.printf("  %-6s %-30s %-4s %s -> %s\n", c.Station, c.After.Name, c.After.Type, set(c.Before), set(c.After))
 		}
 	}
+	if p.OnFailedWrite != "" {
+		a.printf("\nwhen a write fails: %s\n", map[failoverplan.OnFail]string{
+			failoverplan.OnFailRollback: "the names written so far get their exact previous values and TTLs back",
+			failoverplan.OnFailHold:     "everything stays as it is, the run lists which names are old and which are new, and can be resumed",
+		}[p.OnFailedWrite])
+	}
+	if p.WayBack != nil {
+		a.printf("roll back: %s\n", wayBack(*p.WayBack))
+	}
 	a.printf("\nsteps\n")
 	for _, s := range p.Steps {
 		opt := ""
