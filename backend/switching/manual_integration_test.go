@@ -35,7 +35,7 @@ func TestManualIsTakenByNsupdate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := New(Options{Providers: map[string]dnsproviders.Provider{"p": p}, Zones: []Zone{{zoneName, "p", []string{a.Addr}}}})
+	s, err := New(Options{Providers: map[string]dnsproviders.Provider{"p": p}, Zones: []Zone{{Name: zoneName, Provider: "p", Authoritative: []string{a.Addr}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
