@@ -85,16 +85,18 @@ func (r *real) site(role probes.Role) *lab.Site {
 // that the server tells.
 func prove(t *testing.T, r contract.Backend, kind string, role probes.Role) {
 	t.Helper()
-	c, err := r.Start(t, kind, role)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target := c.Target(contract.Killed)
-	target.Name, target.Kind = "site/data/"+kind, kind
-	a := open(t, target).Probe(t.Context())
-	if _, ok := contract.ProvenOn(kind, a.Facts.Version); !ok {
-		t.Errorf("%s says that it is version %q (%s), which contract.Proven does not list", kind, a.Facts.Version, a.Detail)
-	}
+	t.Run(kind+"/version", func(t *testing.T) { // what it starts is cleaned up before the cases
+		c, err := r.Start(t, kind, role)
+		if err != nil {
+			t.Fatal(err)
+		}
+		target := c.Target(contract.Killed)
+		target.Name, target.Kind = "site/data/"+kind, kind
+		a := open(t, target).Probe(t.Context())
+		if _, ok := contract.ProvenOn(kind, a.Facts.Version); !ok {
+			t.Errorf("%s says that it is version %q (%s), which contract.Proven does not list", kind, a.Facts.Version, a.Detail)
+		}
+	})
 }
 
 // process breaks the server itself. back makes it what it was after it came up again.
