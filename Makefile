@@ -92,6 +92,7 @@ vuln: $(GOVULNCHECK) ## known vulnerabilities; asks the Go vulnerability databas
 docs: ## rewrite the generated parts of docs/
 	go test ./backend/config -run TestSchemaIsUpToDate -count=1 -update
 	go test ./backend/config -run TestDocsAreUpToDate -count=1 -update
+	go test ./backend -run TestSafetyDocIsUpToDate -count=1 -update
 
 .PHONY: docs-check
 docs-check: docs ## are the generated parts of docs/ what their generators make of them?

@@ -30,6 +30,12 @@ func (w *dnsWork) judge(i int) ([]RecordChange, *Stop) {
 			continue
 		}
 		c := w.change(d, live, typ, w.target.Gateway(typ))
+		if typ == "A" && len(c.Before.Values) > 0 && len(c.After.Values) == 0 {
+			return nil, &Stop{
+				Gate: "never-empty", Evidence: fmt.Sprintf("would lose its A record: %s has no IPv4 address", w.target.Name),
+				ClearsWhen: "the gateway of " + w.target.Name + " has an IPv4 address in the configuration, or another site is chosen",
+			}
+		}
 		ends = ends || len(c.After.Values) > 0
 		moves = moves || !slices.Equal(c.Before.Values, c.After.Values)
 		if len(c.Before.Values)+len(c.After.Values) > 0 {
