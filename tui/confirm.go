@@ -177,6 +177,9 @@ func (d *confirmDialog) view(a *app, w, _ int) []string {
 	if risk == failoverplan.R4 {
 		lines = append(lines, th.Warn.Render(th.Glyphs.Degraded+" "+t.T("This plan also changes which stores take writes.")))
 	}
+	if n := len(d.plan.LeaveOut); n > 0 {
+		lines = append(lines, th.Warn.Render(th.Glyphs.Skipped+" "+t.T("%d names are left out and stay where they are.", n)))
+	}
 	lines = append(lines, "")
 	switch d.stage {
 	case stageName:

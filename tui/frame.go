@@ -122,6 +122,11 @@ func (a *app) banners() []string {
 		}
 	}
 	for _, o := range st.Overrides {
+		if o.Kind == backend.OverrideLeftOut {
+			text := " " + th.Glyphs.Skipped + " " + t.T("%s is left out, by %s: %s", o.Target, kit.Clean(o.Owner), kit.Clean(o.Reason))
+			out = append(out, th.Warn.Render(kit.Cut(text, a.w)))
+			continue
+		}
 		text := fmt.Sprintf(" %s %s", th.Glyphs.Degraded, t.T("%s by %s until %s: %s", a.overrideWord(o.Kind), kit.Clean(o.Owner), kit.Clock(o.Expires, a.now), kit.Clean(o.Reason)))
 		out = append(out, th.Warn.Render(kit.Cut(text, a.w)))
 	}

@@ -39,7 +39,7 @@ func (s *planScreen) head(a *app) []string {
 // left is the page's first part: why, what to expect, gates, records.
 func (s *planScreen) left(a *app, w int) []string {
 	th, t, p := a.th, a.tr, s.plan
-	out := s.gates(a, w, false)
+	out := append(s.gates(a, w, false), s.nameLines(a, w)...)
 	if len(p.Because) > 0 {
 		out = append(out, a.section(t.T("Because"), w))
 		for _, b := range p.Because {
@@ -101,7 +101,7 @@ func expectations(a *app, p *failoverplan.Plan) []string {
 			stores++
 		default:
 		}
-		if s.Undo != "" {
+		if s.Undo != "" && s.Phase != failoverplan.PhaseCommit {
 			undo++
 		}
 	}
@@ -118,6 +118,15 @@ func expectations(a *app, p *failoverplan.Plan) []string {
 	}
 	if stores > 0 {
 		out = append(out, t.T("%d stores of %s take writes", stores, p.To))
+	}
+	if n := p.Wait(); n > 0 {
+		out = append(out, t.T("first a wait of %s, while users stay where they are", kit.Millis(int64(n)*1000)))
+	}
+	for _, s := range p.Steps {
+		if s.Phase == failoverplan.PhaseCommit {
+			out = append(out, t.T("TTLs stay short until the run is committed"))
+			break
+		}
 	}
 	return append(out, t.T("way back: roll back undoes %d steps, last first", undo))
 }
@@ -199,6 +208,9 @@ func (s *planScreen) steps(a *app, w int) []string {
 			riskStyle = th.Warn
 		}
 		tags := ""
+		if st.Phase == failoverplan.PhaseCommit {
+			tags += "  " + t.T("not before the commit")
+		}
 		if st.BestEffort {
 			tags += "  " + t.T("best effort")
 		}

@@ -90,7 +90,7 @@ func (s *planScreen) commands(a *app) []command {
 		{id: "stations", group: g, screen: s.id(), title: t.T("Only some stations"), keys: []string{"s"}, foot: t.T("foot|stations"), help: t.T("move all stations or some"), run: s.chooseStations},
 		{id: "replan", group: g, screen: s.id(), title: t.T("Plan again"), keys: []string{"r"}, foot: t.T("foot|plan again"), help: t.T("read the world again and plan from it"), run: func(a *app) tea.Cmd { return s.make(a) }},
 	}
-	return out
+	return append(out, s.nameCommands(a)...)
 }
 
 func (s *planScreen) start(a *app) tea.Cmd {

@@ -167,6 +167,8 @@ func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected, wrap b
 	style := th.Step(st.State)
 	right := a.stepWord(st.State)
 	switch {
+	case st.State == "running" && st.Until.After(a.now):
+		right = a.tr.T("%s left", kit.Millis(st.Until.Sub(a.now).Truncate(time.Second).Milliseconds()))
 	case st.State == "running" && !st.Started.IsZero():
 		right = kit.Millis(max(a.now.Sub(st.Started), 0).Truncate(time.Second).Milliseconds())
 	case !st.Finished.IsZero() && !st.Started.IsZero() && (st.State == "done" || st.State == "failed"):
@@ -241,6 +243,9 @@ func (s *runScreen) outcome(a *app, w int) []string {
 		for _, p := range r.RPO {
 			add(th.Glyphs.Bullet, p.Component+": "+a.rpoText(p))
 		}
+		if !r.Committed.IsZero() {
+			add(th.Glyphs.Done, t.T("Committed by %s at %s.", kit.Clean(r.CommittedBy), kit.Clock(r.Committed, a.now)))
+		}
 	case backend.RunParked, backend.RunInterrupted, backend.RunRefused, backend.RunCancelled, backend.RunRolledBack:
 		out = append(out, a.section(t.T("What happened"), w))
 		if r.Problem != "" {
@@ -274,10 +279,14 @@ func (s *runScreen) outcome(a *app, w int) []string {
 // doneKeys are the keys of what comes after a run that moved users away from home.
 func (s *runScreen) doneKeys(a *app) []string {
 	th, t := a.th, a.tr
-	if s.run.Kind != string(failoverplan.Failover) || s.run.DryRun || a.data.shown == nil || s.run.To != a.data.shown.ServingSite {
-		return nil
+	var out []string
+	if s.probation() {
+		out = append(out, "   "+th.Key.Render("K")+" "+th.Dim.Render(t.T("commit"))+"   "+th.Key.Render("B")+" "+th.Dim.Render(t.T("roll back")))
 	}
-	return []string{"   " + th.Key.Render("S") + " " + th.Dim.Render(t.T("run the sync")) + "   " + th.Key.Render("b") + " " + th.Dim.Render(t.T("plan the failback"))}
+	if s.run.Kind != string(failoverplan.Failover) || s.run.DryRun || a.data.shown == nil || s.run.To != a.data.shown.ServingSite {
+		return out
+	}
+	return append(out, "   "+th.Key.Render("S")+" "+th.Dim.Render(t.T("run the sync"))+"   "+th.Key.Render("b")+" "+th.Dim.Render(t.T("plan the failback")))
 }
 
 func (a *app) rpoText(p backend.RPO) string {

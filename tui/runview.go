@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/dutyops/dutyops/backend"
+	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/tui/kit"
 )
 
@@ -122,13 +123,50 @@ func (s *runScreen) commands(a *app) []command {
 	if !s.live() {
 		cancel.disabled = why
 	}
-	if s.run.State != backend.RunParked && s.run.State != backend.RunInterrupted {
-		resume.disabled, back.disabled = why, why
+	commit := command{id: "commit", group: g, screen: s.id(), title: t.T("Commit"), keys: []string{"K"}, foot: t.T("foot|commit ..."), shell: "dutyops runs commit ID --yes", help: t.T("keeps what the run did and restores the TTLs; from then on it is not rolled back"), run: s.askCommit}
+	stopped := s.run.State == backend.RunParked || s.run.State == backend.RunInterrupted
+	if !stopped {
+		resume.disabled = why
+	}
+	probation := s.probation()
+	if !stopped && !probation {
+		back.disabled = why
+	}
+	if !probation {
+		commit.disabled = why
+	}
+	if !s.run.Committed.IsZero() {
+		done := t.T("Committed by %s at %s.", kit.Clean(s.run.CommittedBy), kit.Clock(s.run.Committed, a.now))
+		back.disabled, commit.disabled = done, done
 	}
 	return []command{
-		cancel, resume, back,
+		cancel, resume, back, commit,
 		{id: "report", group: g, screen: s.id(), title: t.T("Export the report"), keys: []string{"o"}, foot: t.T("foot|report"), help: t.T("writes Markdown, HTML or JSON to a file and says where"), run: func(a *app) tea.Cmd { return chooseReport(a, s.runID) }},
 	}
+}
+
+// probation says that the run is done and can still be committed or rolled back.
+func (s *runScreen) probation() bool {
+	return s.have && s.run.State == backend.RunDone && s.run.Committed.IsZero() && !s.run.DryRun && s.run.Kind != string(failoverplan.SyncRun)
+}
+
+func (s *runScreen) askCommit(a *app) tea.Cmd {
+	t := a.tr
+	lines := []string{t.T("What the run did stays. From then on the way back is a failback.")}
+	for _, x := range s.run.Steps {
+		if x.Phase == string(failoverplan.PhaseCommit) {
+			lines = append(lines, kit.Clean(x.Title))
+		}
+	}
+	a.ask(&askDialog{
+		title: t.T("Commit run %s?", s.runID), danger: true, reason: true, lines: lines,
+		yes: t.T("commit"),
+		runText: func(a *app, why string) tea.Cmd {
+			s.follow = true
+			return s.act(a, func() (backend.Run, error) { return a.face.Commit(a.ctx, s.runID, a.opt.Operator, why) })
+		},
+	})
+	return nil
 }
 
 func (s *runScreen) askCancel(a *app) tea.Cmd {

@@ -3,7 +3,7 @@ package i18n
 // chinese joins the parts of the catalogue.
 func chinese() map[string]string {
 	out := map[string]string{}
-	for _, part := range []map[string]string{zhWords(), zhDashboard(), zhScreens(), zhDialogs(), zhCommands(), zhPlain()} {
+	for _, part := range []map[string]string{zhWords(), zhDashboard(), zhScreens(), zhDialogs(), zhCommands(), zhPlain(), zhSwitch()} {
 		for k, v := range part {
 			out[k] = v
 		}
@@ -18,7 +18,7 @@ func zhWords() map[string]string {
 		"case|normal": "正常", "case|business-down": "业务平台故障", "case|data-down": "数据平台故障", "case|site-down": "整站故障", "case|isolated": "看不清现场",
 		"role|serving": "在用", "role|standby": "备用", "role|emergency": "应急",
 		"platform|business": "业务平台", "platform|data": "数据平台",
-		"phase|detect": "发现", "phase|decide": "决定", "phase|fence": "隔离", "phase|switch": "切换", "phase|propagate": "生效", "phase|verify": "验证", "phase|re-protect": "恢复保护",
+		"phase|detect": "发现", "phase|decide": "决定", "phase|fence": "隔离", "phase|switch": "切换", "phase|propagate": "生效", "phase|verify": "验证", "phase|prepare": "准备", "phase|commit": "确认保留", "phase|re-protect": "恢复保护",
 		"kind|failover": "故障切换", "kind|failback": "回切", "kind|compensate": "数据补偿", "kind|sync": "同步", "kind|sync-run": "同步",
 		"mode|graceful": "平滑", "mode|forced": "强制",
 		"step|pending": "待执行", "step|running": "执行中", "step|done": "完成", "step|already": "原已如此", "step|skipped": "跳过", "step|failed": "失败", "step|undone": "已撤销",
@@ -42,6 +42,7 @@ func zhDashboard() map[string]string {
 		"data of %s": "数据停在 %s", "%s %s in progress": "%s %s 进行中", "lease: %s": "执行权: %s", "watch": "查看", "journal": "日志",
 		"%s to %s is %s: resume or roll back %s": "%s, 目标 %s, %s: 请继续或回滚 %s",
 		"%s by %s until %s: %s":                  "%s, 由 %s 设置, 到 %s 为止: %s", "all actions paused": "一切操作已暂停",
+		"%s is left out, by %s: %s":                           "%s 未参与切换, 由 %s 设置: %s",
 		"Warming up: asking every target for the first time.": "启动中: 正在首次询问所有对象。",
 		"Warming up: %d of %d targets have answered.":         "启动中: %d / %d 个对象已应答。",
 		"All well.": "一切正常。", "%s serves %s.": "%s 正在服务 %s。", "Not well: %s": "不正常: %s", "%d more": "另有 %d 项",

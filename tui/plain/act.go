@@ -37,11 +37,38 @@ func (s *session) plan(ctx context.Context, kind failoverplan.PlanKind) error {
 		return err
 	}
 	s.showPlan(p)
-	if len(p.Blocked()) > 0 {
+	for len(p.Blocked()) > 0 {
 		s.say("Gates that refuse: %d. Nothing can start.", len(p.Blocked()))
-		return nil
+		if p, err = s.leaveOut(ctx, &req, p); err != nil || p == nil {
+			return err
+		}
+		s.showPlan(p)
 	}
 	return s.confirm(ctx, req, p)
+}
+
+// leaveOut offers to leave a stopped name out and plans again; nil when nobody does.
+func (s *session) leaveOut(ctx context.Context, req *backend.PlanRequest, p *failoverplan.Plan) (*failoverplan.Plan, error) {
+	var names, titles []string
+	for _, x := range p.Stops {
+		if x.LeftOut == "" {
+			names = append(names, x.Name)
+			titles = append(titles, x.Name+": "+kit.Clean(x.Evidence))
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	i, err := s.choose(ctx, s.tr.T("Leave a name out"), titles)
+	if err != nil || i < 0 {
+		return nil, err
+	}
+	why, err := s.ask(ctx, s.tr.T("reason"))
+	if err != nil || why == "" {
+		return nil, err
+	}
+	req.LeaveOut = append(req.LeaveOut, failoverplan.LeftOut{Name: names[i], Reason: why})
+	return s.face.Plan(ctx, *req)
 }
 
 func (s *session) showPlan(p *failoverplan.Plan) {
@@ -51,6 +78,15 @@ func (s *session) showPlan(p *failoverplan.Plan) {
 	}
 	for _, g := range p.Gates {
 		s.gate(g)
+	}
+	if n := len(p.LeaveOut); n > 0 {
+		s.say("Left out: %d", n)
+	}
+	for _, x := range p.LeaveOut {
+		s.print("  " + x.Name + ": " + kit.Clean(x.Reason))
+	}
+	for _, x := range p.Follows {
+		s.print("  " + x.Name + " -> " + x.Target)
 	}
 	for _, z := range p.DNS {
 		s.say("Records of %s (%s)", z.Zone, z.Provider)
@@ -170,12 +206,26 @@ func (s *session) ended(ctx context.Context, r backend.Run) error {
 	if r.Next != "" {
 		s.say("Next: %s", kit.Clean(r.Next))
 	}
-	if r.State != backend.RunParked && r.State != backend.RunInterrupted {
+	forward := s.tr.T("resume")
+	switch {
+	case r.State == backend.RunDone && r.Committed.IsZero() && !r.DryRun && r.Kind != string(failoverplan.SyncRun):
+		forward = s.tr.T("commit")
+	case r.State != backend.RunParked && r.State != backend.RunInterrupted:
 		return nil
 	}
-	i, err := s.choose(ctx, s.tr.T("What now?"), []string{s.tr.T("resume"), s.tr.T("roll back")})
+	i, err := s.choose(ctx, s.tr.T("What now?"), []string{forward, s.tr.T("roll back")})
 	if err != nil || i < 0 {
 		return err
+	}
+	if i == 0 && r.State == backend.RunDone {
+		why, err := s.ask(ctx, s.tr.T("reason"))
+		if err != nil || why == "" {
+			return err
+		}
+		if r, err = s.face.Commit(ctx, r.ID, s.opt.Operator, why); err != nil {
+			return err
+		}
+		return s.watch(ctx, r.ID)
 	}
 	if i == 0 {
 		if _, err := s.face.Resume(ctx, r.ID, s.opt.Operator); err != nil {

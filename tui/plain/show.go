@@ -88,6 +88,10 @@ func (s *session) status() {
 		s.say("%s %s in progress", s.word("kind", st.Run.Kind), st.Run.ID)
 	}
 	for _, o := range st.Overrides {
+		if o.Kind == backend.OverrideLeftOut {
+			s.say("%s is left out, by %s: %s", o.Target, o.Owner, kit.Clean(o.Reason))
+			continue
+		}
 		s.say("%s by %s until %s: %s", o.Kind, o.Owner, o.Expires.In(s.opt.Location).Format("15:04:05"), kit.Clean(o.Reason))
 	}
 }
