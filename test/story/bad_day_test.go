@@ -168,7 +168,7 @@ func TestStateDirectoryThatFillsUp(t *testing.T) {
 			w := start(t)
 			w.must(0, nil, "status")
 			cmd := w.command("failover", "--to", "standby", "--yes", "--reason", "a full disk")
-			sh := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -f %d && exec "$0" "$@"`, c.blocks)) //nolint:gosec,noctx // our own binary, which ends by itself
+			sh := exec.Command("sh", "-c", fmt.Sprintf(`ulimit -f %d && exec "$0" "$@"`, c.blocks)) //nolint:gosec // our own binary, which ends by itself
 			sh.Args = append(sh.Args, cmd.Args...)
 			sh.Env, sh.Dir = cmd.Env, cmd.Dir
 			out, _ := sh.CombinedOutput()
