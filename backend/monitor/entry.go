@@ -26,7 +26,7 @@ type entry struct {
 	missed   bool          // the newest probe did not come back in time
 	out      chan struct{} // closed when the probe that is out comes back; nil when none is
 
-	ring  []probes.Result
+	ring  []line
 	next  int // where the next answer goes once the ring is full
 	size  int
 	fails []probes.Result
@@ -35,6 +35,16 @@ type entry struct {
 	// published is the state of the last publication; guarded by publisher.mu.
 	published      failoverplan.State
 	publishedFirst bool
+}
+
+// line is what the ring keeps of an answer: facts and transcripts are of interest while
+// they are new, or when they tell of a failure, and they are most of an answer's weight.
+type line struct {
+	at      time.Time
+	latency time.Duration
+	status  probes.Status
+	slow    bool
+	detail  string
 }
 
 func newEntry(t Target, opt Options) *entry {
@@ -90,6 +100,9 @@ func (e *entry) finish(r probes.Result, stopping bool) {
 	e.missed = false
 	e.samples++
 	e.verdict = e.det.Feed(r)
+	if e.last != nil && e.last.Detail == r.Detail {
+		r.Detail = e.last.Detail // a hundred equal texts are one
+	}
 	e.last = &r
 	good := r.Status == probes.StatusUp || r.Status == probes.StatusDegraded
 	if good {
@@ -102,11 +115,12 @@ func (e *entry) finish(r probes.Result, stopping bool) {
 		e.fails = append(e.fails, r)
 	}
 	e.wasOK = good
+	l := line{at: r.At, latency: r.Latency, status: r.Status, slow: r.Slow, detail: r.Detail}
 	if len(e.ring) < e.size {
-		e.ring = append(e.ring, r)
+		e.ring = append(e.ring, l)
 		return
 	}
-	e.ring[e.next] = r
+	e.ring[e.next] = l
 	e.next = (e.next + 1) % e.size
 }
 
@@ -127,15 +141,22 @@ func (e *entry) enough() bool {
 func (e *entry) history() []probes.Result {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	ring := append(append(make([]probes.Result, 0, len(e.ring)), e.ring[e.next:]...), e.ring[:e.next]...)
-	if len(ring) == 0 {
-		return ring
+	out := make([]probes.Result, 0, len(e.fails)+len(e.ring))
+	if len(e.ring) == 0 {
+		return out
 	}
-	var out []probes.Result
-	for _, f := range e.fails {
-		if f.At.Before(ring[0].At) {
-			out = append(out, f)
+	// Failures that are kept whole, in the order of time as the ring is.
+	fails := e.fails
+	for len(fails) > 0 && fails[0].At.Before(e.ring[e.next%len(e.ring)].at) {
+		out, fails = append(out, fails[0]), fails[1:]
+	}
+	for i := range e.ring {
+		l := e.ring[(e.next+i)%len(e.ring)]
+		if len(fails) > 0 && fails[0].At.Equal(l.at) {
+			out, fails = append(out, fails[0]), fails[1:]
+			continue
 		}
+		out = append(out, probes.Result{At: l.at, Latency: l.latency, Status: l.status, Slow: l.slow, Detail: l.detail})
 	}
-	return append(out, ring...)
+	return out
 }

@@ -264,8 +264,9 @@ func (m *Monitor) Settle(ctx context.Context) error {
 func (m *Monitor) Snapshot() *Snapshot { return m.snap.Load() }
 
 // History returns the kept answers of a target, oldest first: the newest
-// Options.History ones, and before them the first answers of older failures, so
-// that a transcript outlives the ring. Nil for an unknown ID.
+// Options.History ones, and before them the first answers of older failures. Those
+// first answers are whole, so that a transcript outlives the ring; of the others, facts
+// and transcripts are not kept (Snapshot has those of the newest). Nil for an unknown ID.
 func (m *Monitor) History(id string) []probes.Result {
 	e, ok := m.byID[id]
 	if !ok {

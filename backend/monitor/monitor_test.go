@@ -439,10 +439,14 @@ func TestHistory(t *testing.T) {
 		m := New([]Target{{"a", f}}, Options{Jitter: half, History: 5})
 		stop := run(t, m)
 		time.Sleep(2500 * time.Millisecond) // failures at 0.1, 1.1, 2.1 s
+		h := m.History("a")
+		if len(h) != 3 || len(h[0].Transcript) == 0 || len(h[1].Transcript) > 0 || h[2].Detail == "" {
+			t.Errorf("three failures are kept as %+v, want the first one whole and a line of each other", h)
+		}
 		f.set(probes.StatusUp)
 		time.Sleep(20 * time.Second)
 		stop()
-		h := m.History("a")
+		h = m.History("a")
 		if len(h) != 6 {
 			t.Fatalf("%d answers, want the ring of 5 and the first failure", len(h))
 		}
