@@ -13,6 +13,12 @@ needs=(
 	nginx:nginx-light
 	mariadbd:mariadb-server
 	redis-server:redis-server
+	# The whole stack; what is Java comes from Maven Central (test/realstack/build.sh).
+	/usr/lib/rabbitmq/bin/rabbitmq-server:rabbitmq-server
+	mvn:maven
+	javac:openjdk-17-jdk-headless
+	pip3:python3-pip # for a Java that OpenSearch 3 accepts, where there is none
+	/usr/lib/x86_64-linux-gnu/libaio.so.1:libaio1
 )
 export PATH=$PATH:/usr/sbin:/sbin
 

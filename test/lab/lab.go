@@ -5,7 +5,6 @@ package lab
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -149,21 +148,11 @@ func (l *Lab) writeConfig() error {
 
 // configTemplate reads examples/real-lab of the repository that we were started in.
 func configTemplate() (string, error) {
-	dir, err := os.Getwd()
+	root, err := repository()
 	if err != nil {
 		return "", err
 	}
-	for {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			break
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New("run the lab inside the repository: it reads examples/real-lab")
-		}
-		dir = up
-	}
-	b, err := os.ReadFile(filepath.Join(dir, "examples", "real-lab", "dutyops.yaml.tmpl"))
+	b, err := os.ReadFile(filepath.Join(root, "examples", "real-lab", "dutyops.yaml.tmpl"))
 	return string(b), err
 }
 

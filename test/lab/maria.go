@@ -72,13 +72,9 @@ func newMaria(dir, site string, id, port int) (*Maria, error) {
 	if err := serverFile(filepath.Join(d, "my.cnf"), fmt.Sprintf(mariaConf, d, port, id)); err != nil {
 		return nil, err
 	}
-	cfg := mysql.NewConfig()
-	cfg.User, cfg.Net, cfg.Addr, cfg.Logger = "root", "unix", filepath.Join(d, "m.sock"), quiet{}
-	connector, err := mysql.NewConnector(cfg)
-	if err != nil {
+	if m.root, err = openRoot(filepath.Join(d, "m.sock")); err != nil {
 		return nil, err
 	}
-	m.root = sql.OpenDB(connector)
 	m.proc = &proc{
 		name: "mariadbd", dir: d, args: []string{"mariadbd", "--defaults-file=" + filepath.Join(d, "my.cnf")},
 		ready: func(ctx context.Context) error { return m.root.PingContext(ctx) },
@@ -142,12 +138,7 @@ func (m *Maria) close() {
 
 // Exec runs statements as the administrator, for tests that need to break something.
 func (m *Maria) Exec(ctx context.Context, statements ...string) error {
-	for _, s := range statements {
-		if _, err := m.root.ExecContext(ctx, s); err != nil {
-			return fmt.Errorf("MariaDB of %s: %s: %w", m.Site, s, err)
-		}
-	}
-	return nil
+	return execAll(ctx, m.root, "MariaDB of "+m.Site, statements)
 }
 
 // Locally runs statements as the administrator that do not enter the binary log.

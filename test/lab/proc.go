@@ -4,6 +4,7 @@ package lab
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,6 +29,8 @@ type proc struct {
 	env  []string
 	// ready is asked until it returns nil.
 	ready func(ctx context.Context) error
+	// within is how long that may take; 0 is a minute and a half, for loaded machines.
+	within time.Duration
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -105,7 +108,7 @@ func (p *proc) start(ctx context.Context) error {
 }
 
 func (p *proc) awaitReady(ctx context.Context, done <-chan struct{}) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.within, 90*time.Second))
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -147,6 +150,7 @@ func (p *proc) stopLocked(sig syscall.Signal) {
 		return
 	}
 	_ = syscall.Kill(-p.cmd.Process.Pid, sig)
+	_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGCONT) // a frozen one hears nothing
 	select {
 	case <-p.done:
 	case <-time.After(10 * time.Second):

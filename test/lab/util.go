@@ -31,50 +31,6 @@ func split(address string) (host string, port int, err error) {
 	return host, port, err
 }
 
-// freePort finds a port that is free for TCP and UDP on all the addresses, so that
-// several servers can share its number.
-func freePort(ctx context.Context, addresses ...string) (int, error) {
-	var lc net.ListenConfig
-	for range 50 {
-		first, err := lc.Listen(ctx, "tcp4", addresses[0]+":0")
-		if err != nil {
-			return 0, err
-		}
-		_, port, err := split(first.Addr().String())
-		_ = first.Close()
-		if err != nil {
-			return 0, err
-		}
-		if portFree(ctx, port, addresses) {
-			return port, nil
-		}
-	}
-	return 0, fmt.Errorf("no port is free on all of %v", addresses)
-}
-
-func portFree(ctx context.Context, port int, addresses []string) bool {
-	for _, a := range addresses {
-		if !bindable(ctx, net.JoinHostPort(a, strconv.Itoa(port))) {
-			return false
-		}
-	}
-	return true
-}
-
-func bindable(ctx context.Context, address string) bool {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp4", address)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = l.Close() }()
-	p, err := lc.ListenPacket(ctx, "udp4", address)
-	if err != nil {
-		return false
-	}
-	return p.Close() == nil
-}
-
 // Await asks until look returns "", or fails with what it said last.
 func Await(ctx context.Context, within time.Duration, what string, look func(context.Context) string) error {
 	ctx, cancel := context.WithTimeout(ctx, within)

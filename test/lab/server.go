@@ -1,0 +1,46 @@
+//go:build integration
+
+package lab
+
+import (
+	"context"
+	"os"
+	"syscall"
+)
+
+// server is what the launchers of the whole stack have in common: one process that can
+// be killed, frozen and started again on the same port with the same data.
+type server struct {
+	// Site is whose it is: "primary", "standby".
+	Site string
+	proc *proc
+}
+
+// Start brings the server up, for the first time or after Kill or Stop, and waits until
+// it is ready.
+func (s *server) Start(ctx context.Context) error { return s.proc.start(ctx) }
+
+// Stop ends the server as an administrator would (SIGTERM).
+func (s *server) Stop() { s.proc.stop(syscall.SIGTERM) }
+
+// Kill ends the server at once (SIGKILL).
+func (s *server) Kill() { s.proc.stop(syscall.SIGKILL) }
+
+// Freeze holds the server: connections stay, nothing is answered. Thaw lets it go on.
+func (s *server) Freeze() error { return s.proc.freeze() }
+
+// Thaw ends Freeze.
+func (s *server) Thaw() error { return s.proc.thaw() }
+
+// Log is the end of what the server has printed.
+func (s *server) Log() string { return s.proc.tail() }
+
+// NewDir makes a folder for launchers that are used alone, below base ("" = the
+// system's). Remove it when the last server in it has been stopped.
+func NewDir(base string) (string, error) {
+	dir, err := os.MkdirTemp(base, "dutyops-lab-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755) //nolint:gosec // servers of another account live below
+}
