@@ -224,6 +224,10 @@ func (a *redisAsker) refused(ctx context.Context, c *conv, err error) answer {
 	return degraded("answers, but tells nothing of itself: %s", clean(text, 100))
 }
 
+// RedisHistory is the key in Facts.Extra of the replication id: offsets of two servers
+// can be compared only while both have the same one.
+const RedisHistory = "replid"
+
 type redisRole struct {
 	replica       bool
 	of            string
@@ -240,6 +244,7 @@ func redisFacts(c *conv, info map[string]string) redisRole {
 	f.Version = info["redis_version"]
 	r := redisRole{replica: info["role"] == "slave" || info["role"] == "replica"}
 	r.replicas, _ = strconv.Atoi(info["connected_slaves"])
+	c.extra(RedisHistory, info["master_replid"])
 	if !r.replica {
 		f.Role, f.ReadOnly = "primary", ptr(false)
 		f.Position = info["master_repl_offset"]

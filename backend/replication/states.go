@@ -193,11 +193,20 @@ func (p *pair) redis() {
 		p.say(state, UnknownLag, "no offset to compare")
 	case state != failoverplan.Streaming:
 		p.say(state, UnknownLag, "the link is %s", p.dst.ReplicaState)
+	case p.otherHistory():
+		p.say(failoverplan.SyncUnknown, UnknownLag, "%s has another history than %s: it was replaced, or has not been copied from yet", p.s.From, p.s.To)
 	case dst >= src:
 		p.say(state, 0, "level at offset %d", src)
 	default:
 		p.say(state, claimed(p.dst), "%d bytes behind", src-dst)
 	}
+}
+
+// otherHistory says that the offsets of both Redis servers do not count the same writes:
+// a source that was replaced begins anew, and a small offset would look like "level".
+func (p *pair) otherHistory() bool {
+	src, dst := p.src.Extra[probes.RedisHistory], p.dst.Extra[probes.RedisHistory]
+	return src != "" && dst != "" && src != dst
 }
 
 func number(s string) (int64, error) {

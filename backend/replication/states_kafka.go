@@ -71,12 +71,19 @@ func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
 	}
 	var left int64
 	unread := false
+	past := "" // the first partition whose end cannot be that of the log that was copied
 	for partition, end := range p.src.Offsets {
 		at, ok := reached[partition]
+		if tooFar(at, end) && (past == "" || partition < past) {
+			past = partition
+		}
 		unread = unread || !ok && end > 0
 		left += max(0, end-at)
 	}
 	switch {
+	case past != "":
+		p.say(failoverplan.SyncUnknown, UnknownLag, "the mirror read %s up to offset %d, but it ends at %d at %s: topic or cluster was replaced",
+			past, reached[past], p.src.Offsets[past], p.s.From)
 	case unread && len(reached) == 0:
 		p.say(failoverplan.Streaming, UnknownLag, "the mirror has not told how far it has read")
 	case left == 0:
@@ -88,6 +95,13 @@ func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
 		}
 		p.say(failoverplan.Streaming, lag, "%s to copy", records(left))
 	}
+}
+
+// tooFar says that a mirror which has read up to at did not read the log that ends at end.
+// A little past the end is well: we looked at the mirror after the source. A log that lost
+// less than that cannot be told from it by offsets.
+func tooFar(at, end int64) bool {
+	return end < at/2 || at-end > max(1000, end/100)
 }
 
 func records(n int64) string {

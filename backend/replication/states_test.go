@@ -146,6 +146,9 @@ func TestStatesKafka(t *testing.T) {
 	}{
 		{"level: the last offset copied is one less than the end", src, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 99}), failoverplan.Streaming, 0, "every record"},
 		{"behind", src, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 89}), failoverplan.Streaming, 4, "10 records to copy"},
+		{"the source was replaced by an empty one", said{Facts: probes.Facts{Offsets: map[string]int64{"t/0": 0}}}, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 99}), failoverplan.SyncUnknown, UnknownLag, "read t/0 up to offset 100, but it ends at 0 at primary"},
+		{"the source was replaced by a smaller one", src, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 1 << 20}), failoverplan.SyncUnknown, UnknownLag, "was replaced"},
+		{"our look at the source is older", src, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 120}), failoverplan.Streaming, 0, "every record"},
 		{"nothing told yet", src, dst, mirror("RUNNING", nil), failoverplan.Streaming, UnknownLag, "not told"},
 		{"the source is down", down, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 99}), failoverplan.Streaming, UnknownLag, "primary does not answer"},
 		{"stopped", src, dst, mirror("STOPPED", nil), failoverplan.Stopped, UnknownLag, "STOPPED"},
@@ -171,6 +174,10 @@ func TestStatesKafka(t *testing.T) {
 }
 
 func TestStatesRedis(t *testing.T) {
+	of := func(s said, history string) said {
+		s.Extra = map[string]string{probes.RedisHistory: history}
+		return s
+	}
 	src := said{Facts: probes.Facts{Position: "1000"}}
 	down := said{Facts: probes.Facts{Position: "1000"}, state: failoverplan.Unknown}
 	replica := func(pos, state string) said {
@@ -187,6 +194,9 @@ func TestStatesRedis(t *testing.T) {
 		{src, replica("1000", "connecting"), failoverplan.Broken, UnknownLag, "connecting"},
 		{src, said{Facts: probes.Facts{Position: "5", Role: "primary"}}, failoverplan.Stopped, UnknownLag, "follows nobody"},
 		{down, replica("1000", "streaming"), failoverplan.Streaming, UnknownLag, "does not answer"},
+		{of(src, "a"), of(replica("1000", "streaming"), "a"), failoverplan.Streaming, 0, "level"},
+		{of(src, "b"), of(replica("5000", "streaming"), "a"), failoverplan.SyncUnknown, UnknownLag, "primary has another history than standby"},
+		{of(src, "b"), of(replica("900", "connecting"), "a"), failoverplan.Broken, UnknownLag, "connecting"},
 	} {
 		check(t, judged(t, "redis", "primary", map[string]said{"primary/data/redis": c.src, "standby/data/redis": c.dst}), c.state, c.lag, c.detail)
 	}
