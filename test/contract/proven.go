@@ -18,6 +18,13 @@ type Proof struct {
 var Proven = []Proof{
 	{"mysql", "MariaDB 10.11", "10.11.", "mysql.md"},
 	{"redis", "Redis 7.0", "7.0.", "redis.md"},
+	{"rabbitmq", "RabbitMQ 3.10", "3.10.", "rabbitmq.md"},
+	{"elasticsearch", "OpenSearch 2.19", "opensearch 2.19.", "elasticsearch.md"},
+	{"elasticsearch", "OpenSearch 3.1", "opensearch 3.1.", "elasticsearch.md"},
+	{"elasticsearch", "Elasticsearch 7.17", "7.17.", "elasticsearch.md"},
+	{"kafka", "Kafka 4.1", "", "kafka.md"},
+	{"kafka-connect", "Kafka 4.1", "4.1.", "kafka-connect.md"},
+	{"flink", "Flink 1.20", "1.20.", "flink.md"},
 }
 
 // ProvenOn finds the proof of the kind that the version belongs to.

@@ -1,0 +1,393 @@
+//go:build integration
+
+package contract_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dutyops/dutyops/backend/replication"
+	"github.com/dutyops/dutyops/backend/sandbox/feedd"
+	"github.com/dutyops/dutyops/backend/sandbox/link"
+	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/contract"
+	"github.com/dutyops/dutyops/test/lab"
+)
+
+// The same promises on the rest of the stack. Pinned, with the reason: the jars of the
+// search engines hold no security, so they know no password (a proxy in front of them
+// does, see the suite of TLS).
+func TestRealStack(t *testing.T) {
+	r := startStack(t)
+	for kinds, pinned := range map[string][]string{
+		"rabbitmq": nil, "kafka": nil, "kafka-connect": nil, "flink": nil,
+	} {
+		expect(t, contract.Run(t, r, kinds), pinned)
+	}
+	for _, kind := range []string{"rabbitmq", "kafka-connect", "flink"} {
+		prove(t, r, kind, probes.RoleAny)
+	}
+	for _, engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			r.engine = engine
+			prove(t, r, "elasticsearch", probes.RoleSource)
+			expect(t, contract.Run(t, r, "elasticsearch"), []string{"elasticsearch/source/wrong-password"})
+		})
+	}
+}
+
+func expect(t *testing.T, cannot, pinned []string) {
+	t.Helper()
+	if !slices.Equal(cannot, pinned) && len(cannot)+len(pinned) > 0 {
+		t.Errorf("the real servers cannot do %q, expected %q", cannot, pinned)
+	}
+}
+
+// stack makes components of servers that are started when the first case needs them
+// and shared: a case heals what it broke, and the next begins with a look that all is well.
+type stack struct {
+	ctx    context.Context
+	dir    string
+	engine string // the search engine to take
+	rabbit func() (*lab.Rabbit, error)
+	kafka  [2]func() (*lab.Kafka, error)
+	search map[string]func() (*lab.Search, error)
+	flink  func() (*lab.Flink, error)
+	mirror func() (*mirror, error)
+	feed   *feedd.Feed
+}
+
+func (r *stack) Start(t *testing.T, kind string, role probes.Role) (contract.Component, error) {
+	t.Helper()
+	c := &component{own: map[contract.Fault]func(bool) error{}}
+	switch kind {
+	case "rabbitmq":
+		return c, r.rabbitServer(t, c)
+	case "kafka":
+		return c, r.kafkaServer(t, c)
+	case "elasticsearch":
+		return c, r.searchServer(t, c)
+	case "flink":
+		return c, r.flinkServer(t, c, role)
+	case "kafka-connect":
+		return c, r.connectServer(t, c)
+	default:
+		return nil, contract.ErrCannot
+	}
+}
+
+// mirror is a Connect worker that copies between the two Kafkas.
+type mirror struct {
+	*lab.Connect
+}
+
+type launcher interface {
+	Start(ctx context.Context) error
+	Stop()
+}
+
+// started starts a server at the first call and stops it with the test.
+func started[L launcher](t *testing.T, r *stack, what string, make func() (L, error)) func() (L, error) {
+	return sync.OnceValues(func() (L, error) {
+		began := time.Now()
+		l, err := make()
+		if err != nil {
+			return l, err
+		}
+		t.Cleanup(l.Stop)
+		err = l.Start(r.ctx)
+		t.Logf("%s ready in %s", what, time.Since(began).Round(time.Millisecond))
+		return l, err
+	})
+}
+
+func startStack(t *testing.T) *stack {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	t.Cleanup(cancel)
+	dir, err := lab.NewDir("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	feed, err := feedd.Start(feedd.Options{Name: "airline", Kinds: []string{"baggage"}, Rate: 20, Attached: "primary"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = feed.Close() })
+	r := &stack{ctx: ctx, dir: dir, feed: feed, search: map[string]func() (*lab.Search, error){}}
+	r.rabbit = started(t, r, "RabbitMQ", func() (*lab.Rabbit, error) { return lab.NewRabbit(r.ctx, dir, "primary", "notifications") })
+	for i, site := range []string{"primary", "standby"} {
+		start := started(t, r, "Kafka of "+site, func() (*lab.Kafka, error) { return lab.NewKafka(r.ctx, dir, site) })
+		r.kafka[i] = sync.OnceValues(func() (*lab.Kafka, error) {
+			k, err := start()
+			if err == nil && i == 0 {
+				err = k.CreateTopics(r.ctx, 2, topic)
+			}
+			return k, err
+		})
+	}
+	for _, engine := range engines {
+		r.search[engine] = started(t, r, engine, func() (*lab.Search, error) { return lab.NewSearch(r.ctx, dir, "primary", engine) })
+	}
+	r.flink = started(t, r, "Flink", func() (*lab.Flink, error) {
+		return lab.NewFlink(r.ctx, dir, "primary", filepath.Join(dir, "savepoints"))
+	})
+	r.mirror = sync.OnceValues(func() (*mirror, error) { return r.startMirror(t) })
+	return r
+}
+
+const topic = "flight.messages"
+
+var engines = []string{lab.OpenSearch2, lab.OpenSearch3, lab.Elasticsearch7}
+
+func (r *stack) startMirror(t *testing.T) (*mirror, error) {
+	a, aerr := r.kafka[0]()
+	b, berr := r.kafka[1]()
+	if err := errors.Join(aerr, berr); err != nil {
+		return nil, err
+	}
+	c, err := started(t, r, "Kafka Connect", func() (*lab.Connect, error) { return lab.NewConnect(r.ctx, r.dir, b) })()
+	if err != nil {
+		return nil, err
+	}
+	return &mirror{Connect: c}, c.Mirror(r.ctx, a, topic, "RUNNING")
+}
+
+func (r *stack) rabbitServer(t *testing.T, c *component) error {
+	s, err := r.rabbit()
+	if err != nil {
+		return err
+	}
+	if err := c.behind(t, s.URL); err != nil {
+		return err
+	}
+	management, base := c.line, c.target.URL
+	if err := c.behind(t, "tcp://"+s.Address); err != nil {
+		return err
+	}
+	c.target.URL, c.more = base, []*link.Link{management}
+	c.target.User, c.target.Password = "probe", func() (string, error) { return s.Passwords["probe"], nil }
+	c.target.Queue = "notifications"
+	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
+	c.direct.URL = s.URL
+	c.own[contract.MemoryAlarm] = func(on bool) error {
+		return s.Ctl(r.ctx, "set_vm_memory_high_watermark", "absolute", map[bool]string{true: "1000000", false: "256000000"}[on])
+	}
+	c.own[contract.DiskAlarm] = func(on bool) error {
+		return s.Ctl(r.ctx, "set_disk_free_limit", map[bool]string{true: "1000000000000000", false: "50000000"}[on])
+	}
+	return nil
+}
+
+func (r *stack) kafkaServer(t *testing.T, c *component) error {
+	s, err := r.kafka[0]()
+	if err != nil {
+		return err
+	}
+	if err := c.behind(t, "tcp://"+s.Address); err != nil {
+		return err
+	}
+	c.target.Brokers, c.target.Topics = []string{c.line.Addr()}, []string{topic}
+	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
+	c.direct.Brokers = []string{s.Address}
+	return nil
+}
+
+func (r *stack) searchServer(t *testing.T, c *component) error {
+	s, err := r.search[r.engine]()
+	if err != nil {
+		return err
+	}
+	if err := c.behind(t, s.URL); err != nil {
+		return err
+	}
+	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
+	c.direct.URL = s.URL
+	put := func(method, path string, body any) error { return call(r.ctx, s.URL+path, method, "", "", body) }
+	mapping := map[string]any{"properties": map[string]any{"at": map[string]any{"type": "date"}}}
+	index := func() error {
+		return errors.Join(s.CreateIndex(r.ctx, "messages", mapping),
+			put("PUT", "/messages/_doc/1?refresh=true", map[string]any{"at": time.Now().UTC().Format(time.RFC3339Nano), "flight": "MU5101"}))
+	}
+	if err := index(); err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = call(context.Background(), s.URL+"/messages", "DELETE", "", "", nil) })
+	c.target.Index, c.target.TimeField = "messages", "at"
+	c.direct.Index, c.direct.TimeField = "messages", "at"
+	c.own[contract.ReadOnly] = func(on bool) error {
+		return put("PUT", "/messages/_settings", map[string]any{"index.blocks.write": on})
+	}
+	c.own[contract.NoIndex] = func(on bool) error {
+		if on {
+			return put("DELETE", "/messages", nil)
+		}
+		return index()
+	}
+	c.own[contract.Yellow] = func(on bool) error {
+		return put("PUT", "/messages/_settings", map[string]any{"index.number_of_replicas": map[bool]int{true: 1, false: 0}[on]})
+	}
+	// an index that no node may take
+	c.own[contract.Red] = func(on bool) error {
+		if !on {
+			return put("DELETE", "/lost", nil)
+		}
+		return put("PUT", "/lost?wait_for_active_shards=0", map[string]any{"settings": map[string]any{
+			"number_of_replicas": 0, "index.routing.allocation.require._name": "nobody",
+		}})
+	}
+	return nil
+}
+
+func (r *stack) flinkServer(t *testing.T, c *component, role probes.Role) error {
+	s, err := r.flink()
+	if err != nil {
+		return err
+	}
+	k, err := r.kafka[0]()
+	if err != nil {
+		return err
+	}
+	if err := c.behind(t, s.URL); err != nil {
+		return err
+	}
+	c.target.Job = "ingest"
+	run := func() error { return r.runJob(s, k) }
+	if role != probes.RoleReplica {
+		if err := run(); err != nil {
+			return err
+		}
+		t.Cleanup(func() { _ = c.cancelJob(context.Background(), s.URL) })
+	}
+	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return errors.Join(s.Start(r.ctx), run()) })
+	c.direct.URL = s.URL
+	c.own[contract.JobFailed] = func(on bool) error {
+		if on {
+			s.KillTasks()
+			return nil
+		}
+		return s.StartTasks(r.ctx)
+	}
+	c.own[contract.NoJob] = func(on bool) error {
+		switch {
+		case role == probes.RoleReplica:
+			return nil
+		case on:
+			return c.cancelJob(r.ctx, s.URL)
+		default:
+			return run()
+		}
+	}
+	return nil
+}
+
+// runJob starts the ingest job from the jar that the cluster has.
+func (r *stack) runJob(s *lab.Flink, k *lab.Kafka) error {
+	var jars struct{ Files []struct{ ID string } }
+	if err := fetch(r.ctx, s.URL+"/jars", &jars); err != nil {
+		return err
+	}
+	if len(jars.Files) == 0 {
+		return errors.New("the cluster has no jar")
+	}
+	return call(r.ctx, s.URL+"/jars/"+url.PathEscape(jars.Files[0].ID)+"/run", http.MethodPost, "", "", map[string]any{
+		"entryClass": lab.IngestClass, "programArgsList": lab.Ingest{
+			Job: "ingest", Site: "primary", Brokers: k.Address, Topic: topic, Feeds: map[string]string{"airline": r.feed.URL()},
+		}.Args(),
+	})
+}
+
+func (r *stack) connectServer(t *testing.T, c *component) error {
+	m, err := r.mirror()
+	if err != nil {
+		return err
+	}
+	a, err := r.kafka[0]()
+	if err != nil {
+		return err
+	}
+	if err := c.behind(t, m.URL); err != nil {
+		return err
+	}
+	name := lab.MirrorNames("primary")[0]
+	c.target.Connectors = []string{name}
+	verb := func(method, v string) error {
+		return call(r.ctx, m.URL+"/connectors/"+name+"/"+v, method, "", "", nil)
+	}
+	c.process(m.Freeze, m.Thaw, m.Kill, func() error { return m.Start(r.ctx) })
+	c.direct.URL, c.direct.Connectors = m.URL, c.target.Connectors
+	c.own[contract.Paused] = func(on bool) error {
+		return verb(http.MethodPut, map[bool]string{true: "pause", false: "resume"}[on])
+	}
+	c.own[contract.SourceGone] = func(on bool) error {
+		if on {
+			return a.Freeze()
+		}
+		return a.Thaw()
+	}
+	c.own[contract.TaskFailed] = func(on bool) error { return r.breakTask(m, name, on) }
+	return nil
+}
+
+// breakTask gives the task a consumer setting that it cannot live with.
+func (r *stack) breakTask(m *mirror, name string, on bool) error {
+	var config map[string]string
+	if err := fetch(r.ctx, m.URL+"/connectors/"+name+"/config", &config); err != nil {
+		return err
+	}
+	const key = "source.consumer.max.poll.records"
+	delete(config, key)
+	if on {
+		config[key] = "-1"
+	}
+	if err := call(r.ctx, m.URL+"/connectors/"+name+"/config", http.MethodPut, "", "", config); err != nil || on {
+		return err
+	}
+	return call(r.ctx, m.URL+"/connectors/"+name+"/restart?includeTasks=true", http.MethodPost, "", "", nil)
+}
+
+func TestRealSearchActions(t *testing.T) {
+	r := startStack(t)
+	for _, pair := range [][2]string{{lab.OpenSearch2, lab.OpenSearch3}, {lab.Elasticsearch7, lab.OpenSearch2}} {
+		t.Run(pair[0]+" to "+pair[1], func(t *testing.T) {
+			var p contract.SearchPair
+			for i, e := range []*replication.Endpoint{&p.A, &p.B} {
+				s, err := r.search[pair[i]]()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := call(t.Context(), s.URL+"/messages", http.MethodPut, "", "", messagesIndex); err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { _ = call(context.Background(), s.URL+"/messages", http.MethodDelete, "", "", nil) })
+				*e = searchEndpoint(pair[i], s.URL)
+			}
+			contract.SearchActions(t, p)
+		})
+	}
+}
+
+func TestRealMirrorActions(t *testing.T) {
+	r := startStack(t)
+	m, err := r.mirror()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, aerr := r.kafka[0]()
+	b, berr := r.kafka[1]()
+	if err := errors.Join(aerr, berr); err != nil {
+		t.Fatal(err)
+	}
+	contract.MirrorActions(t, contract.MirrorPair{
+		Connect: connectEndpoint(m.URL), Connector: lab.MirrorNames("primary")[0], Topic: topic, Source: []string{a.Address}, Target: []string{b.Address},
+	})
+}
