@@ -2,6 +2,9 @@ package dnsproviders
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -19,6 +22,53 @@ type Arming struct {
 	At time.Time
 	// Handle is the provider's own and means nothing to others.
 	Handle any
+}
+
+// Check returns the changes in canonical form when every one of their names was read and
+// every Before is what was read then. Else it returns an *Error: ErrConflict, or
+// ErrRejected for a change that is none.
+func (a Arming) Check(changes []Change) ([]Change, error) {
+	no := func(kind error, detail, hint string, cause error) error {
+		return &Error{Op: "apply", Zone: a.Zone, Kind: kind, Detail: detail, Hint: hint, Err: cause}
+	}
+	for _, c := range changes {
+		if _, ok := slices.BinarySearch(a.Names, CanonicalName(c.Before.Name)); !ok {
+			return nil, no(ErrConflict, fmt.Sprintf("%q was not read when zone %s was armed", c.Before.Name, a.Zone), "arm the zone again; nothing was sent", nil)
+		}
+	}
+	canon, err := CanonicalChanges(a.Zone, changes)
+	if err != nil {
+		return nil, no(ErrRejected, err.Error(), "correct the change; nothing was sent", err)
+	}
+	type key struct{ name, typ string }
+	live := make(map[key]RRset, len(a.Sets))
+	for _, s := range a.Sets {
+		live[key{s.Name, s.Type}] = s
+	}
+	text := func(vs []string) string {
+		if len(vs) == 0 {
+			return "absent"
+		}
+		return strings.Join(vs, " ")
+	}
+	for _, c := range canon {
+		if l := live[key{c.Before.Name, c.Before.Type}]; !slices.Equal(l.Values, c.Before.Values) {
+			return nil, no(ErrConflict, fmt.Sprintf("%s %s was read as %s, the plan expects %s", c.Before.Name, c.Before.Type, text(l.Values), text(c.Before.Values)),
+				"make a new plan from the live records and look at who changed them", nil)
+		}
+	}
+	return canon, nil
+}
+
+// NewArming returns an Arming without handle: the names in canonical form, sorted.
+func NewArming(zone string, names []string, sets []RRset, at time.Time) Arming {
+	a := Arming{Zone: CanonicalName(zone), Names: make([]string, len(names)), Sets: sets, At: at}
+	for i, n := range names {
+		a.Names[i] = CanonicalName(n)
+	}
+	slices.Sort(a.Names)
+	a.Names = slices.Compact(a.Names)
+	return a
 }
 
 // Armer is a Provider that can do its reading beforehand, so that a switch is one

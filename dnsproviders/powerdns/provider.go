@@ -13,6 +13,8 @@ import (
 	"github.com/dutyops/dutyops/dnsproviders/internal/effort"
 )
 
+const kind = "powerdns"
+
 // DefaultServerID is the only server id that PowerDNS itself has; proxies in front of
 // several servers may give others.
 const DefaultServerID = "localhost"
@@ -82,7 +84,7 @@ func New(o Options) (*Provider, error) {
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	return dnsproviders.Capabilities{
-		Kind: "powerdns", Atomic: true, MinTTL: 1,
+		Kind: kind, Atomic: true, MinTTL: 1,
 		Note: "One request is one database transaction of any size. The API cannot compare: " +
 			"the zone is read right before the write and read back after it.",
 	}
@@ -177,12 +179,17 @@ func (p *Provider) ApplyInspected(ctx context.Context, zone string, changes []dn
 	if err := ctx.Err(); err != nil {
 		return rc, o.Fail(dnsproviders.ErrUnavailable, "cancelled before the change was sent", "", err)
 	}
+	return o.write(ctx, z, todo, rc, true)
+}
+
+// write sends the changes of a zone that was compared; rc has what is known of it.
+func (o *op) write(ctx context.Context, z *zone, todo []dnsproviders.Change, rc dnsproviders.Receipt, readBack bool) (dnsproviders.Receipt, error) {
 	body, err := z.patch(todo)
 	if err != nil {
 		return rc, o.Fail(dnsproviders.ErrRejected, err.Error(), "nothing was sent", err)
 	}
 	err = o.Write(ctx, effort.Batch{
-		Changes: todo, ReadBack: true,
+		Changes: todo, ReadBack: readBack,
 		Send: func(ctx context.Context) error { return o.patch(ctx, body) },
 		Read: func(ctx context.Context) (effort.Live, error) {
 			after, err := o.get(ctx, "")
@@ -198,7 +205,7 @@ func (p *Provider) ApplyInspected(ctx context.Context, zone string, changes []dn
 	}
 	rc.Changed = len(todo)
 	if z.primary() {
-		// The change is made and read back; a NOTIFY that fails takes nothing from it.
+		// The change is made; a NOTIFY that fails takes nothing from it.
 		_ = o.Call(context.WithoutCancel(ctx), o.notify)
 	}
 	return rc, nil

@@ -61,13 +61,21 @@ func decodeZone(raw []byte, want string) (*zone, error) {
 		// A list that is missing must not look like names without records.
 		return nil, fmt.Errorf("unreadable answer: it shows no sets of zone %s", want)
 	}
+	if err := z.index(); err != nil {
+		return nil, fmt.Errorf("unreadable answer: %w", err)
+	}
+	return &z, nil
+}
+
+// index makes names and types canonical and sets up sets and dynamic.
+func (z *zone) index() error {
 	z.sets = make(map[effort.Key]*rrset, len(z.RRsets))
 	z.dynamic = map[string]string{}
 	for i := range z.RRsets {
 		s := &z.RRsets[i]
 		s.Name, s.Type = dnsproviders.CanonicalName(s.Name), strings.ToUpper(s.Type)
 		if s.Name == "" || s.Type == "" {
-			return nil, errors.New("unreadable answer: a set without name or type")
+			return errors.New("a set without name or type")
 		}
 		if s.Type == "ALIAS" || s.Type == "LUA" {
 			z.dynamic[s.Name] = s.Type
@@ -79,7 +87,7 @@ func decodeZone(raw []byte, want string) (*zone, error) {
 		}
 		z.sets[k] = s
 	}
-	return &z, nil
+	return nil
 }
 
 // live returns the sets that are served, of the types that a switch reads.
@@ -171,11 +179,17 @@ func (z *zone) patch(changes []dnsproviders.Change) ([]byte, error) {
 	return json.Marshal(map[string][]rrset{"rrsets": slices.Concat(gone, sets, soa)})
 }
 
+// still says whether the server leaves the serial of the zone where it is when the API
+// changes it, although secondaries go by it.
+func (z *zone) still() bool {
+	return z.primary() && (z.SOAEditAPI == "" || strings.EqualFold(z.SOAEditAPI, "OFF"))
+}
+
 // nextSOA is the SOA with the next serial when the server would not move it: a zone
 // with secondaries but without soa_edit_api would keep its serial, and the secondaries
 // the old answers, for ever. Source: doc.powerdns.com/authoritative/domainmetadata.html#soa-edit-api.
 func (z *zone) nextSOA() ([]rrset, error) {
-	if !z.primary() || z.SOAEditAPI != "" && !strings.EqualFold(z.SOAEditAPI, "OFF") {
+	if !z.still() {
 		return nil, nil
 	}
 	s := z.sets[effort.Key{Name: dnsproviders.CanonicalName(z.Name), Type: "SOA"}]

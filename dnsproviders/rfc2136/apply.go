@@ -44,6 +44,15 @@ func (p *Provider) Apply(ctx context.Context, zone string, changes []dnsprovider
 	if err != nil {
 		return rc, o.fail(dnsproviders.ErrRejected, err.Error(), "correct the change; nothing was sent", err)
 	}
+	if rc, err = o.write(ctx, changes, canon); err != nil {
+		return rc, err
+	}
+	rc.Serial = o.serial(ctx)
+	return rc, nil
+}
+
+// write sends the changes in as few messages as they fit in.
+func (o *op) write(ctx context.Context, changes, canon []dnsproviders.Change) (rc dnsproviders.Receipt, err error) {
 	items := make([]item, len(canon))
 	for i, c := range canon {
 		items[i] = item{i, c}
@@ -82,7 +91,6 @@ func (p *Provider) Apply(ctx context.Context, zone string, changes []dnsprovider
 		}
 		return rc, pe
 	}
-	rc.Serial = o.serial(ctx)
 	return rc, nil
 }
 
@@ -142,6 +150,25 @@ func message(zone string, items []item) (*dns.Msg, error) {
 		}
 		m.Insert(add)
 	}
+	return m, nil
+}
+
+// probe builds an update that changes nothing: the set as prerequisite, and one record of
+// it added where it is.
+func probe(zone string, s dnsproviders.RRset) (*dns.Msg, error) {
+	m := new(dns.Msg)
+	m.SetUpdate(dns.Fqdn(zone))
+	// The helpers change the records they get: each gets records of its own.
+	must, err := rr.Wire(s.Name, s.Type, 0, s.Values)
+	if err != nil {
+		return nil, err
+	}
+	again, err := rr.Wire(s.Name, s.Type, s.TTL, s.Values[:1])
+	if err != nil {
+		return nil, err
+	}
+	m.Used(must)
+	m.Insert(again)
 	return m, nil
 }
 
@@ -241,6 +268,11 @@ func (o *op) update(ctx context.Context, items []item) *failure {
 	if err != nil {
 		return &failure{err: o.fail(dnsproviders.ErrRejected, err.Error(), "correct the change; nothing was sent", err)}
 	}
+	return o.sendOnce(ctx, m)
+}
+
+// sendOnce sends one message; nil = carried out.
+func (o *op) sendOnce(ctx context.Context, m *dns.Msg) *failure {
 	c, err := o.dial(ctx)
 	if err != nil {
 		return &failure{err: o.asError(err)}

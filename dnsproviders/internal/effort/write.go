@@ -1,6 +1,7 @@
 package effort
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +19,11 @@ const (
 
 // Key is a set's name and type.
 type Key struct{ Name, Type string }
+
+// Compare orders keys by name, then type.
+func (k Key) Compare(o Key) int {
+	return cmp.Or(strings.Compare(k.Name, o.Name), strings.Compare(k.Type, o.Type))
+}
 
 // Live is what a zone holds.
 type Live map[Key]dnsproviders.RRset
@@ -49,12 +55,7 @@ func (l Live) Of(names []string) []dnsproviders.RRset {
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b dnsproviders.RRset) int {
-		if c := strings.Compare(a.Name, b.Name); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Type, b.Type)
-	})
+	slices.SortFunc(out, func(a, b dnsproviders.RRset) int { return Key{a.Name, a.Type}.Compare(Key{b.Name, b.Type}) })
 	return out
 }
 
