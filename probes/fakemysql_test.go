@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/binary"
 	"io"
 	"net"
@@ -24,6 +25,7 @@ type fakeMySQL struct {
 	asked    []string
 	noLogin  *myAnswer // refuses every login
 	hangOn   string    // never answers statements that hold it
+	tls      *tls.Config
 }
 
 // myAnswer: cols nil and errno 0 is "no row".
@@ -53,15 +55,30 @@ func (f *fakeMySQL) serve(c net.Conn) {
 	hello = append(hello, 1, 0, 0, 0)
 	hello = append(hello, salt[:8]...)
 	caps := uint32(0x1 | 0x200 | 0x2000 | 0x8000 | 0x80000) // long password, 4.1, transactions, secure, plugin auth
+	capsAt := len(hello) + 1
 	hello = append(hello, 0, byte(caps), byte(caps>>8), 33, 2, 0, byte(caps>>16), byte(caps>>24), 21)
 	hello = append(hello, make([]byte, 10)...)
 	hello = append(hello, salt[8:]...)
 	hello = append(hello, 0)
 	hello = append(hello, "mysql_native_password\x00"...)
+	f.mu.Lock()
+	secured := f.tls
+	f.mu.Unlock()
+	if secured != nil {
+		hello[capsAt+1] |= 0x8 // CLIENT_SSL, 0x800
+	}
 	if w.send(hello) != nil {
 		return
 	}
 	auth, err := w.read()
+	if err == nil && secured != nil {
+		if len(auth) != 32 { // an SSLRequest is a login that stops before the user
+			return
+		}
+		c = tls.Server(readAhead{c, w.r}, secured)
+		w.r, w.w = bufio.NewReader(c), c
+		auth, err = w.read()
+	}
 	if err != nil {
 		return
 	}
@@ -105,6 +122,14 @@ func (f *fakeMySQL) serve(c net.Conn) {
 		}
 	}
 }
+
+// readAhead is a connection of which something is read ahead already.
+type readAhead struct {
+	net.Conn
+	r io.Reader
+}
+
+func (r readAhead) Read(p []byte) (int, error) { return r.r.Read(p) }
 
 func (f *fakeMySQL) answer(q string) (a myAnswer, hang bool) {
 	f.mu.Lock()

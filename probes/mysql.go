@@ -36,6 +36,13 @@ func newMySQL(t Target) (asker, error) {
 		if !ok {
 			c = newConv(ctx, t)
 		}
+		if t.TLS != nil {
+			// the driver does not log in to a server that offers none then
+			var err error
+			if cfg.TLS, err = t.trust.Config(t.Address); err != nil {
+				return err
+			}
+		}
 		pw, err := a.pass.get(ctx, c)
 		cfg.Passwd = pw
 		return err
@@ -103,7 +110,11 @@ func (a *mysqlAsker) ask(ctx context.Context, c *conv) answer {
 // failed adds the server's own refusals to the common ones.
 func (a *mysqlAsker) failed(ctx context.Context, c *conv, err error) answer {
 	var my *mysql.MySQLError
-	if errors.As(err, &my) {
+	switch {
+	case errors.Is(err, mysql.ErrNoTLS):
+		c.expected("TLS, which the configuration asks for; nothing was said without it")
+		return down("TLS: the server does not offer it")
+	case errors.As(err, &my):
 		switch my.Number {
 		case 1040, 1203:
 			c.note("! %s", my.Message)

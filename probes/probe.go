@@ -105,8 +105,9 @@ type Target struct {
 	Database string
 
 	// TLS says how the server's certificate is checked and which one is shown to it. nil: an
-	// https URL is checked against the host's own authorities; redis, kafka and rabbitmq's
-	// AMQP are spoken without TLS.
+	// https URL is checked against the host's own authorities; mysql, redis, kafka and
+	// rabbitmq's AMQP are spoken without TLS. With it they are never spoken without; tcp and
+	// dns ignore it.
 	TLS *trust.Settings
 
 	// http: ExpectStatus (0 = any 2xx), ExpectBody (substring).
