@@ -42,3 +42,11 @@ type Scripter interface {
 	// commands read. armed may be nil; a provider that needs its ids says so then.
 	Script(zone string, changes []Change, armed *Arming) (string, error)
 }
+
+// Tracker is a Provider that says whether a change has reached all its name servers.
+// That is evidence beside the verification, which asks the name servers themselves.
+type Tracker interface {
+	Provider
+	// InSync asks once about the change of a Receipt's RequestID.
+	InSync(ctx context.Context, zone, changeID string) (bool, error)
+}

@@ -33,6 +33,9 @@ type Receipt struct {
 	Took     time.Duration
 	// RequestID is the provider's own, where it has one.
 	RequestID string
+	// State is what the provider says of the change's way to its name servers, where it
+	// does ("PENDING"); see Tracker.
+	State string
 	// Serial is the zone's SOA serial after the change, where the provider tells.
 	Serial uint32
 }

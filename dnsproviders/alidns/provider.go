@@ -13,6 +13,9 @@ import (
 	"github.com/dutyops/dutyops/dnsproviders/internal/byrecord"
 )
 
+// Kind is what the configuration calls this provider.
+const Kind = "alidns"
+
 // DefaultBaseURL is Alibaba Cloud's own API.
 const DefaultBaseURL = "https://alidns.aliyuncs.com"
 
@@ -55,7 +58,12 @@ type Provider struct {
 	e    *byrecord.Engine
 }
 
-var _ dnsproviders.Inspector = (*Provider)(nil)
+var (
+	_ dnsproviders.Inspector   = (*Provider)(nil)
+	_ dnsproviders.HandleCodec = (*Provider)(nil)
+	_ dnsproviders.WriteProber = (*Provider)(nil)
+	_ dnsproviders.Scripter    = (*Provider)(nil)
+)
 
 // New returns a provider. It opens no connection. The error says which option is wrong.
 func New(o Options) (*Provider, error) {
@@ -84,7 +92,7 @@ func New(o Options) (*Provider, error) {
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	c := dnsproviders.Capabilities{
-		Kind: "alidns", MaxBatch: 1,
+		Kind: Kind, MaxBatch: 1,
 		Note: fmt.Sprintf("Not atomic: one request per record, at most %g a second (1,000 records take %.0f s); a name that breaks off half-way is put back. ",
 			p.opt.Rate, 1000/p.opt.Rate) +
 			"The API cannot compare: records are re-read right before and after. Sets on several lines are refused.",

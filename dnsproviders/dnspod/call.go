@@ -201,19 +201,19 @@ func request(zone string, s byrecord.Step) (action string, params map[string]any
 		params["TTL"] = s.To.TTL
 	}
 	k, known := s.To.Keep.(kept)
-	if k.lineID != "" {
-		params["RecordLineId"] = k.lineID
+	if k.LineID != "" {
+		params["RecordLineId"] = k.LineID
 	}
 	if s.To.Line == defaultLine {
 		params["RecordLine"], params["RecordLineId"] = lineName, "0"
 	}
-	if k.weight != nil {
-		params["Weight"] = *k.weight
+	if k.Weight != nil {
+		params["Weight"] = *k.Weight
 	}
-	if k.remark != "" {
-		params["Remark"] = k.remark
+	if k.Remark != "" {
+		params["Remark"] = k.Remark
 	}
-	if prio, rest, ok := strings.Cut(s.To.Value, " "); ok && s.To.Type == "HTTPS" && (k.split || !known) {
+	if prio, rest, ok := strings.Cut(s.To.Value, " "); ok && s.To.Type == "HTTPS" && (k.Split || !known) {
 		params["MX"], params["Value"] = number(prio), rest
 	}
 	if s.Verb == byrecord.Create {

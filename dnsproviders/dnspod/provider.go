@@ -13,6 +13,9 @@ import (
 	"github.com/dutyops/dutyops/dnsproviders/internal/byrecord"
 )
 
+// Kind is what the configuration calls this provider.
+const Kind = "dnspod"
+
 // DefaultBaseURL is Tencent Cloud's own API.
 const DefaultBaseURL = "https://dnspod.tencentcloudapi.com"
 
@@ -48,7 +51,12 @@ type Provider struct {
 	e    *byrecord.Engine
 }
 
-var _ dnsproviders.Inspector = (*Provider)(nil)
+var (
+	_ dnsproviders.Inspector   = (*Provider)(nil)
+	_ dnsproviders.HandleCodec = (*Provider)(nil)
+	_ dnsproviders.WriteProber = (*Provider)(nil)
+	_ dnsproviders.Scripter    = (*Provider)(nil)
+)
 
 // New returns a provider. It opens no connection. The error says which option is wrong.
 func New(o Options) (*Provider, error) {
@@ -77,7 +85,7 @@ func New(o Options) (*Provider, error) {
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	c := dnsproviders.Capabilities{
-		Kind: "dnspod", MaxBatch: batchSize,
+		Kind: Kind, MaxBatch: batchSize,
 		Note: "Not atomic and asynchronous: a job sets one address on up to 5,000 records, one after another; names switch within seconds of each other, " +
 			"a name that breaks off half-way is put back. The API cannot compare: records are re-read right before and after. Sets on several lines are refused.",
 	}

@@ -72,13 +72,13 @@ type listed struct {
 	Status string `json:"Status"`
 }
 
-// kept is what ModifyRecord resets when it is not told: the line's id and the weight;
-// split says that an HTTPS value comes in two parts, its priority in MX.
+// kept is what ModifyRecord resets when it is not told: the line's id, the weight and
+// the remark; Split says that an HTTPS value comes in two parts, its priority in MX.
 type kept struct {
-	lineID string
-	weight *int
-	remark string
-	split  bool
+	LineID string `json:"line_id,omitempty"`
+	Weight *int   `json:"weight,omitempty"`
+	Remark string `json:"remark,omitempty"`
+	Split  bool   `json:"split,omitempty"`
 }
 
 func (l listed) record(zone string) (byrecord.Record, error) {
@@ -93,17 +93,26 @@ func (l listed) record(zone string) (byrecord.Record, error) {
 	if l.LineID == "0" || line == lineName || line == "" {
 		line = defaultLine
 	}
-	k := kept{lineID: l.LineID, weight: l.Weight, remark: l.Remark}
+	k := kept{LineID: l.LineID, Weight: l.Weight, Remark: l.Remark}
 	value := l.Value
 	if l.Type == "HTTPS" {
 		if first, _, _ := strings.Cut(value, " "); !digits(first) {
-			k.split, value = true, strconv.Itoa(l.MX)+" "+value
+			k.Split, value = true, strconv.Itoa(l.MX)+" "+value
 		}
 	}
 	return byrecord.Record{
 		ID: strconv.FormatInt(l.ID, 10), Name: name, Type: l.Type, Value: value, TTL: l.TTL,
 		Line: line, Keep: k,
 	}.Canonical(), nil
+}
+
+// DecodeKeep implements byrecord.KeepCodec.
+func (api) DecodeKeep(raw json.RawMessage) (any, error) {
+	var k kept
+	if err := json.Unmarshal(raw, &k); err != nil {
+		return nil, err
+	}
+	return k, nil
 }
 
 func digits(s string) bool {

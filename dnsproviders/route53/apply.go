@@ -2,6 +2,7 @@ package route53
 
 import (
 	"context"
+	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/dnsproviders/internal/effort"
@@ -28,7 +29,7 @@ func (p *Provider) ApplyInspected(ctx context.Context, zone string, changes []dn
 	if err != nil {
 		return rc, err
 	}
-	defer func() { rc.APICalls, rc.Took, rc.RequestID = o.Calls, p.effort.Now().Sub(start), o.RequestID }()
+	defer func() { o.receipt(&rc, start) }()
 	canon, err := dnsproviders.CanonicalChanges(o.Zone, changes)
 	if err != nil {
 		return rc, o.Fail(dnsproviders.ErrRejected, err.Error(), "correct the change; nothing was sent", err)
@@ -41,27 +42,42 @@ func (p *Provider) ApplyInspected(ctx context.Context, zone string, changes []dn
 	if err != nil {
 		return rc, err
 	}
+	if err := o.check(all, canon); err != nil {
+		return rc, err
+	}
+	if err := inspect(all.live().Of(names)); err != nil {
+		return rc, err
+	}
+	rc.Changed, err = o.carry(ctx, all, changes, canon)
+	return rc, err
+}
+
+func (o *op) receipt(rc *dnsproviders.Receipt, start time.Time) {
+	rc.APICalls, rc.Took, rc.RequestID, rc.State = o.Calls, o.p.effort.Now().Sub(start), o.RequestID, o.state
+}
+
+// check refuses what must not be written, and what is no longer as the changes expect.
+func (o *op) check(all sets, canon []dnsproviders.Change) error {
 	if why := all.unwritable(canon); why != "" {
-		return rc, o.Fail(dnsproviders.ErrRejected, why, "switch what it refers to, or replace it by a simple record set first", nil)
+		return o.Fail(dnsproviders.ErrRejected, why, "switch what it refers to, or replace it by a simple record set first", nil)
 	}
-	live := all.live()
-	if err := o.Compare(live, canon); err != nil {
-		return rc, err
-	}
-	if err := inspect(live.Of(names)); err != nil {
-		return rc, err
-	}
-	batches, err := pack(all.build(live, canon))
+	return o.Compare(all.live(), canon)
+}
+
+// carry writes the changes of a zone that holds all, in as few requests as the limits
+// allow.
+func (o *op) carry(ctx context.Context, all sets, changes, canon []dnsproviders.Change) (made int, err error) {
+	batches, err := pack(all.build(all.live(), canon))
 	if err != nil {
-		return rc, o.Fail(dnsproviders.ErrRejected, err.Error(), "a name's sets switch in one request; this name has too many values", err)
+		return 0, o.Fail(dnsproviders.ErrRejected, err.Error(), "a name's sets switch in one request; this name has too many values", err)
 	}
 	for i, b := range batches {
 		if err := o.write(ctx, b); err != nil {
-			return rc, partial(changes, batches[i:], rc.Changed, err)
+			return made, partial(changes, batches[i:], made, err)
 		}
-		rc.Changed += len(b)
+		made += len(b)
 	}
-	return rc, nil
+	return made, nil
 }
 
 // write carries out one batch.

@@ -98,6 +98,9 @@ func (o *op) judge(err error) error {
 
 // zoneID returns the id of the zone, asking for it once.
 func (o *op) zoneID(ctx context.Context) (string, error) {
+	if o.known != "" {
+		return o.known, nil
+	}
 	if o.p.opt.HostedZoneID != "" {
 		return strings.TrimPrefix(o.p.opt.HostedZoneID, "/hostedzone/"), nil
 	}
@@ -179,8 +182,7 @@ func (o *op) list(ctx context.Context, names []string) (sets, error) {
 			return nil, err
 		}
 		for _, s := range out.ResourceRecordSets {
-			k := effort.Key{Name: ownerName(aws.ToString(s.Name)), Type: string(s.Type)}
-			all[k] = append(all[k], s)
+			all.add(s)
 		}
 		if !out.IsTruncated || last != "" && order(ownerName(*out.NextRecordName)) > order(last) {
 			return all, nil
@@ -204,7 +206,7 @@ func (o *op) send(ctx context.Context, id string, b []types.Change) error {
 	if out.ChangeInfo == nil || aws.ToString(out.ChangeInfo.Id) == "" {
 		return o.Doubt(errors.New("unreadable answer: it names no change"))
 	}
-	o.RequestID = strings.TrimPrefix(*out.ChangeInfo.Id, "/change/")
+	o.RequestID, o.state = strings.TrimPrefix(*out.ChangeInfo.Id, "/change/"), string(out.ChangeInfo.Status)
 	return nil
 }
 

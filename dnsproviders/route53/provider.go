@@ -64,7 +64,13 @@ type Provider struct {
 	next  int
 }
 
-var _ dnsproviders.Inspector = (*Provider)(nil)
+var (
+	_ dnsproviders.Inspector   = (*Provider)(nil)
+	_ dnsproviders.HandleCodec = (*Provider)(nil)
+	_ dnsproviders.WriteProber = (*Provider)(nil)
+	_ dnsproviders.Scripter    = (*Provider)(nil)
+	_ dnsproviders.Tracker     = (*Provider)(nil)
+)
 
 // New returns a provider. It opens no connection. The error says which option is wrong.
 func New(o Options) (*Provider, error) {
@@ -95,7 +101,7 @@ func New(o Options) (*Provider, error) {
 // Capabilities returns the provider's card. MaxBatch holds for sets of one value.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	return dnsproviders.Capabilities{
-		Kind: "route53", Atomic: true, CompareAndSet: true, MaxBatch: maxRecords / 2, MinTTL: 0,
+		Kind: Kind, Atomic: true, CompareAndSet: true, MaxBatch: maxRecords / 2, MinTTL: 0,
 		Note: "One request is all or nothing and carries its own comparison; a change larger than MaxBatch takes several. " +
 			"An account has 5 requests a second; name servers follow when GetChange says INSYNC, commonly within 60 s.",
 	}
@@ -108,6 +114,9 @@ type op struct {
 	*effort.Op
 	p *Provider
 	c *api.Client
+
+	known string // the zone's id, when it need not be asked for
+	state string // of the last change: PENDING or INSYNC
 }
 
 func (p *Provider) begin(ctx context.Context, name, zone string) (*op, error) {
@@ -172,7 +181,7 @@ func (p *Provider) Read(ctx context.Context, zone string, names []string) ([]dns
 	return sets.live().Of(names), nil
 }
 
-// InSync says whether a change (Receipt.RequestID) has reached all of Route 53's name
+// InSync implements dnsproviders.Tracker: it says whether a change (Receipt.RequestID) has reached all of Route 53's name
 // servers. It is evidence, not needed for the change itself. It needs GetChange.
 func (p *Provider) InSync(ctx context.Context, zone, changeID string) (bool, error) {
 	o, err := p.begin(ctx, "check change", zone)

@@ -18,6 +18,11 @@ import (
 // set identifiers.
 type sets map[effort.Key][]types.ResourceRecordSet
 
+func (m sets) add(s types.ResourceRecordSet) {
+	k := effort.Key{Name: ownerName(aws.ToString(s.Name)), Type: string(s.Type)}
+	m[k] = append(m[k], s)
+}
+
 // ownerName is a name of the API in the form of RRset.Name: \052 stands for an asterisk.
 func ownerName(s string) string {
 	var b strings.Builder
@@ -73,6 +78,8 @@ func special(s types.ResourceRecordSet) string {
 		return "made by a traffic policy"
 	case s.SetIdentifier != nil:
 		return "set " + *s.SetIdentifier
+	case s.HealthCheckId != nil:
+		return "answered only while health check " + *s.HealthCheckId + " is well"
 	}
 	return ""
 }

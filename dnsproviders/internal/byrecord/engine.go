@@ -178,11 +178,7 @@ func (e *Engine) Apply(ctx context.Context, zone string, changes []dnsproviders.
 	if err != nil {
 		return rc, err
 	}
-	defer func() {
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		rc.APICalls, rc.Took, rc.RequestID = o.calls, e.Now().Sub(start), o.request
-	}()
+	defer func() { o.receipt(&rc, start) }()
 	canon, err := dnsproviders.CanonicalChanges(o.Zone, changes)
 	if err != nil {
 		return rc, o.Fail(dnsproviders.ErrRejected, err.Error(), "correct the change; nothing was sent", err)
@@ -191,26 +187,45 @@ func (e *Engine) Apply(ctx context.Context, zone string, changes []dnsproviders.
 	if lerr != nil {
 		return rc, lerr
 	}
-	m := index(recs)
-	if bad := guard(m, canon); len(bad) > 0 {
-		return rc, o.Fail(dnsproviders.ErrRejected, several(bad, len(canon)), "nothing was sent; switch this set in the provider's console, or put it on one line", nil)
-	}
-	if bad := compare(m, canon, e.Standard); len(bad) > 0 {
-		return rc, o.Fail(dnsproviders.ErrConflict, several(bad, len(canon)), hintReplan, nil)
-	}
 	names := make([]string, len(canon))
 	for i, c := range canon {
 		names[i] = c.Before.Name
 	}
+	if err := e.check(o, index(recs), canon); err != nil {
+		return rc, err
+	}
 	if err := inspect(Sets(recs, names, e.Standard)); err != nil {
 		return rc, err
 	}
-	r := &run{e: e, o: o, changes: changes, canon: canon, units: units(m, canon, e.Standard)}
+	return e.write(ctx, o, recs, changes, canon)
+}
+
+// check refuses what must not be written, and what is no longer as the changes expect.
+func (e *Engine) check(o *Op, m map[key][]Record, canon []dnsproviders.Change) error {
+	if bad := guard(m, canon); len(bad) > 0 {
+		return o.Fail(dnsproviders.ErrRejected, several(bad, len(canon)), "nothing was sent; switch this set in the provider's console, or put it on one line", nil)
+	}
+	if bad := compare(m, canon, e.Standard); len(bad) > 0 {
+		return o.Fail(dnsproviders.ErrConflict, several(bad, len(canon)), hintReplan, nil)
+	}
+	return nil
+}
+
+// write makes the changes of a zone that holds recs, and reads back.
+func (e *Engine) write(ctx context.Context, o *Op, recs []Record, changes, canon []dnsproviders.Change) (rc dnsproviders.Receipt, err error) {
+	r := &run{e: e, o: o, changes: changes, canon: canon, units: units(index(recs), canon, e.Standard)}
 	if len(r.units) == 0 {
 		return rc, nil
 	}
 	r.carry(ctx)
 	return r.report(ctx)
+}
+
+// receipt fills in what an operation cost.
+func (o *Op) receipt(rc *dnsproviders.Receipt, start time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rc.APICalls, rc.Took, rc.RequestID = o.calls, o.e.Now().Sub(start), o.request
 }
 
 func several(bad []string, of int) string {
