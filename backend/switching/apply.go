@@ -60,6 +60,9 @@ func (s *Switch) Apply(ctx context.Context, zc failoverplan.ZoneChange) (Outcome
 	if out.requestID != "" {
 		out.say("request id %s", out.requestID)
 	}
+	if out.state != "" {
+		out.say("%s says of it: %s", zc.Provider, out.state)
+	}
 	if out.Serial > 0 {
 		out.say("zone serial %d", out.Serial)
 	}

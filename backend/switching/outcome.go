@@ -46,7 +46,7 @@ type Outcome struct {
 	// Results in the order of the changes.
 	Results []Result
 
-	requestID string
+	requestID, state string // of the last request, where the provider has them
 }
 
 // Standing tells where a set stands; SetUnknown when the change does not hold it.
@@ -93,7 +93,7 @@ func (o *Outcome) add(rc dnsproviders.Receipt) {
 		o.Serial = rc.Serial
 	}
 	if rc.RequestID != "" {
-		o.requestID = rc.RequestID
+		o.requestID, o.state = rc.RequestID, rc.State
 	}
 }
 

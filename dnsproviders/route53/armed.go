@@ -36,22 +36,18 @@ func (p *Provider) Arm(ctx context.Context, zone string, names []string) (a dnsp
 	if err != nil {
 		return a, err
 	}
-	a = dnsproviders.Arming{Zone: o.Zone, At: p.effort.Now()}
-	for _, n := range names {
-		a.Names = append(a.Names, dnsproviders.CanonicalName(n))
-	}
-	slices.Sort(a.Names)
-	a.Names = slices.Compact(a.Names)
-	all, err := o.list(ctx, a.Names)
+	at := p.effort.Now()
+	all, err := o.list(ctx, names)
 	if err != nil {
-		return dnsproviders.Arming{}, err
+		return a, err
 	}
+	a = dnsproviders.NewArming(o.Zone, names, all.live().Of(names), at)
 	for k := range all {
 		if _, asked := slices.BinarySearch(a.Names, k.Name); !asked {
 			delete(all, k)
 		}
 	}
-	a.Sets, a.Handle = all.live().Of(a.Names), &held{zoneID: id, sets: all}
+	a.Handle = &held{zoneID: id, sets: all}
 	return a, nil
 }
 
@@ -64,13 +60,13 @@ func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, change
 		return rc, err
 	}
 	defer func() { o.receipt(&rc, start) }()
-	canon, err := dnsproviders.CanonicalChanges(o.Zone, changes)
+	canon, err := a.Check(changes)
 	if err != nil {
-		return rc, o.Fail(dnsproviders.ErrRejected, err.Error(), "correct the change; nothing was sent", err)
+		return rc, err
 	}
-	h, err := holds(a, canon)
-	if err != nil {
-		return rc, o.Fail(dnsproviders.ErrConflict, err.Error(), "arm again; nothing was sent", err)
+	h, ok := a.Handle.(*held)
+	if !ok {
+		return rc, o.Fail(dnsproviders.ErrConflict, "what is held ready is not this provider's", "arm again; nothing was sent", nil)
 	}
 	if err := o.check(h.sets, canon); err != nil {
 		return rc, err
@@ -78,18 +74,6 @@ func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, change
 	o.known = h.zoneID
 	rc.Changed, err = o.carry(ctx, h.sets, changes, canon)
 	return rc, err
-}
-
-func holds(a dnsproviders.Arming, canon []dnsproviders.Change) (*held, error) {
-	handle, err := a.Holds(canon)
-	if err != nil {
-		return nil, err
-	}
-	h, ok := handle.(*held)
-	if !ok {
-		return nil, errors.New("what is held ready is not this provider's")
-	}
-	return h, nil
 }
 
 // handleVersion changes with the form of a handle that was put away.
@@ -176,19 +160,16 @@ func (p *Provider) ProbeWrite(ctx context.Context, zone, name string) (w dnsprov
 // Script implements dnsproviders.Scripter with commands of AWS's own tool. It needs an
 // Arming: what is deleted must be named to the letter.
 func (p *Provider) Script(zone string, changes []dnsproviders.Change, armed *dnsproviders.Arming) (string, error) {
-	canon, err := dnsproviders.CanonicalChanges(zone, changes)
-	if err != nil {
-		return "", err
-	}
 	if armed == nil {
 		return "", errors.New("the commands need the live sets to the letter and none are held ready: run dutyops dns arm while the API answers")
 	}
-	h, err := holds(*armed, canon)
+	canon, err := armed.Check(changes)
 	if err != nil {
 		return "", err
 	}
-	if armed.Zone != dnsproviders.CanonicalName(zone) {
-		return "", fmt.Errorf("what is held ready is of %s", armed.Zone)
+	h, ok := armed.Handle.(*held)
+	if !ok || armed.Zone != dnsproviders.CanonicalName(zone) {
+		return "", fmt.Errorf("what is held ready is of %s or of another provider", armed.Zone)
 	}
 	if why := h.sets.unwritable(canon); why != "" {
 		return "", errors.New(why)

@@ -24,22 +24,12 @@ func (e *Engine) Arm(ctx context.Context, zone string, names []string) (a dnspro
 	if lerr != nil {
 		return a, lerr
 	}
-	a = dnsproviders.Arming{Zone: o.Zone, Names: canonicalNames(names), At: at}
-	a.Sets = Sets(recs, a.Names, e.Standard)
+	a = dnsproviders.NewArming(o.Zone, names, Sets(recs, names, e.Standard), at)
 	a.Handle = &held{recs: slices.DeleteFunc(recs, func(r Record) bool {
 		_, asked := slices.BinarySearch(a.Names, r.Name)
 		return !asked
 	})}
 	return a, nil
-}
-
-func canonicalNames(names []string) []string {
-	out := make([]string, len(names))
-	for i, n := range names {
-		out[i] = dnsproviders.CanonicalName(n)
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // ApplyArmed is Apply without its first reading: records are compared as they were when
@@ -51,15 +41,11 @@ func (e *Engine) ApplyArmed(ctx context.Context, a dnsproviders.Arming, changes 
 		return rc, err
 	}
 	defer func() { o.receipt(&rc, start) }()
-	canon, err := dnsproviders.CanonicalChanges(o.Zone, changes)
+	canon, err := a.Check(changes)
 	if err != nil {
-		return rc, o.Fail(dnsproviders.ErrRejected, err.Error(), "correct the change; nothing was sent", err)
+		return rc, err
 	}
-	h, err := a.Holds(canon)
-	if err != nil {
-		return rc, o.Fail(dnsproviders.ErrConflict, err.Error(), "arm again; nothing was sent", err)
-	}
-	armed, ok := h.(*held)
+	armed, ok := a.Handle.(*held)
 	if !ok {
 		return rc, o.Fail(dnsproviders.ErrConflict, "what is held ready is not this provider's", "arm again; nothing was sent", nil)
 	}

@@ -22,20 +22,16 @@ type Printer interface {
 // Script prints the changes as commands, in the order in which ApplyArmed would send
 // them. It needs record ids, and so an Arming.
 func (e *Engine) Script(p Printer, zone string, changes []dnsproviders.Change, armed *dnsproviders.Arming) (string, error) {
-	canon, err := dnsproviders.CanonicalChanges(zone, changes)
-	if err != nil {
-		return "", err
-	}
 	if armed == nil {
 		return "", errors.New("the commands need record ids and none are held ready: run dutyops dns arm while the API answers")
 	}
-	handle, err := armed.Holds(canon)
+	canon, err := armed.Check(changes)
 	if err != nil {
 		return "", err
 	}
-	h, ok := handle.(*held)
+	h, ok := armed.Handle.(*held)
 	if !ok || armed.Zone != dnsproviders.CanonicalName(zone) {
-		return "", fmt.Errorf("what is held ready is of %s and another provider", armed.Zone)
+		return "", fmt.Errorf("what is held ready is of %s or of another provider", armed.Zone)
 	}
 	m := index(h.recs)
 	if bad := append(guard(m, canon), compare(m, canon, e.Standard)...); len(bad) > 0 {
