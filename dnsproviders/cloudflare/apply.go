@@ -53,13 +53,18 @@ func (p *Provider) ApplyInspected(ctx context.Context, zone string, changes []dn
 	if err := inspect(rrsets(recs, names)); err != nil {
 		return rc, err
 	}
-	var items []item
+	return o.write(ctx, changes, items(m, canon))
+}
+
+// items are the changes that need an operation.
+func items(m map[key][]record, canon []dnsproviders.Change) []item {
+	var out []item
 	for i, c := range canon {
 		if it := (item{n: i, change: c, ops: plan(m, c)}); it.size() > 0 {
-			items = append(items, it)
+			out = append(out, it)
 		}
 	}
-	return o.write(ctx, changes, items)
+	return out
 }
 
 func (o *op) conflict(bad []string, of int) error {

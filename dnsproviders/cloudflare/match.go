@@ -72,7 +72,7 @@ func plan(m map[key][]record, c dnsproviders.Change) batchBody {
 		byValue[r.Content] = r
 		if !slices.Contains(c.After.Values, r.Content) {
 			olds = append(olds, r.Content)
-		} else if p := (patchOp{ID: r.ID, TTL: ttl(r, c.After.TTL)}); p.TTL != 0 {
+		} else if p := (patchOp{ID: r.ID, TTL: ttl(r, c.After.TTL), of: key{r.Name, r.Type}}); p.TTL != 0 {
 			b.Patches = append(b.Patches, p)
 		}
 	}
@@ -86,7 +86,7 @@ func plan(m map[key][]record, c dnsproviders.Change) batchBody {
 	both := min(len(olds), len(news))
 	for i := range both {
 		r := byValue[olds[i]]
-		p := patchOp{ID: r.ID, TTL: ttl(r, c.After.TTL), want: news[i]}
+		p := patchOp{ID: r.ID, TTL: ttl(r, c.After.TTL), of: key{r.Name, r.Type}, want: news[i]}
 		p.Content, p.Data = payload(c.After.Type, news[i])
 		b.Patches = append(b.Patches, p)
 	}
@@ -176,12 +176,14 @@ func (b batchBody) confirms(r batchResult) bool {
 	if len(r.Deletes) < len(b.Deletes) || len(r.Patches) < len(b.Patches) || len(r.Posts) < len(b.Posts) {
 		return false
 	}
-	patched := make(map[string]string, len(r.Patches))
+	patched := make(map[string]record, len(r.Patches))
 	for _, x := range r.Patches {
-		patched[x.ID] = x.Content
+		patched[x.ID] = x
 	}
 	for _, p := range b.Patches {
-		if got, ok := patched[p.ID]; !ok || p.want != "" && got != p.want {
+		// A record that was given another name since it was read is not the one that was meant.
+		x, ok := patched[p.ID]
+		if !ok || (key{x.Name, x.Type}) != p.of || p.want != "" && x.Content != p.want {
 			return false
 		}
 	}

@@ -125,7 +125,8 @@ func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	c := dnsproviders.Capabilities{
 		Kind: "cloudflare", Atomic: true, MaxBatch: freeBatch,
 		Note: "One batch is all or nothing; a change larger than MaxBatch takes several. The API cannot compare: " +
-			"records are re-read right before the write and patched by id.",
+			"records are read right before the write, or when the zone was armed, and patched by id; " +
+			"what somebody else wrote since that reading may be overwritten.",
 	}
 	if len(p.zones) > 0 {
 		c.MaxBatch = paidBatch

@@ -172,6 +172,7 @@ type patchOp struct {
 	Data    *httpsData `json:"data,omitempty"`
 	TTL     uint32     `json:"ttl,omitempty"`
 
+	of   key    // whose record it is; the answer must show it
 	want string // the content that the answer must show; "" = unchanged
 }
 
