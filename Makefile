@@ -56,7 +56,9 @@ integration: ## the story on real servers: BIND, Unbound, MariaDB, Redis, nginx 
 
 .PHONY: integration-down
 integration-down: ## remove what a lab left behind; its servers end with it, even when it is killed
-	rm -rf .lab
+	@for d in "$${TMPDIR:-/tmp}"/dutyops-lab-*; do \
+		if [[ -d $$d ]] && ! grep -qF "@dutyops-lab/dir$$d" /proc/net/unix; then rm -rf "$$d"; echo "removed $$d"; fi; \
+	done
 
 .PHONY: pictures
 pictures: build ## take the README's pictures anew (tmux, librsvg2-bin, fonts-noto-cjk)

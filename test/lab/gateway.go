@@ -22,7 +22,9 @@ type Gateway struct {
 	proc    *proc
 }
 
+// One process: a worker would outlive a master that is killed.
 const nginxConf = `daemon off;
+master_process off;
 worker_processes 1;
 pid %[1]s/nginx.pid;
 error_log stderr warn;

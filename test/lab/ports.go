@@ -12,7 +12,7 @@ import (
 	"sync"
 )
 
-// reserved are the ports that this process has taken. Each is held for the life of the
+// reserved are the ports (and folders) that this process has taken. Each is held for the life of the
 // process by listening on an abstract Unix socket named after it, which other labs see
 // and which goes with the process, however that ends. So a server that is restarted
 // always gets its port back.

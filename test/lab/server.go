@@ -3,8 +3,12 @@
 package lab
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"net"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -35,12 +39,22 @@ func (s *server) Thaw() error { return s.proc.thaw() }
 // Log is the end of what the server has printed.
 func (s *server) Log() string { return s.proc.tail() }
 
-// NewDir makes a folder for launchers that are used alone, below base ("" = the
-// system's). Remove it when the last server in it has been stopped.
+// NewDir makes a folder for a lab, or for launchers that are used alone, below base ("" =
+// the system's). Remove it when the last server in it has been stopped. While this
+// process lives an abstract Unix socket named after the folder says that it is in use;
+// `make integration-down` removes those that are not.
 func NewDir(base string) (string, error) {
-	dir, err := os.MkdirTemp(base, "dutyops-lab-")
+	dir, err := filepath.Abs(filepath.Join(cmp.Or(base, os.TempDir()), "dutyops-lab-"+secret()[:12]))
 	if err != nil {
 		return "", err
 	}
-	return dir, os.Chmod(dir, 0o755) //nolint:gosec // servers of another account live below
+	var lc net.ListenConfig
+	lock, err := lc.Listen(context.Background(), "unix", "@dutyops-lab/dir"+dir)
+	if err != nil {
+		return "", fmt.Errorf("mark %s as in use: %w", dir, err)
+	}
+	reserved.mu.Lock()
+	reserved.locks = append(reserved.locks, lock)
+	reserved.mu.Unlock()
+	return dir, os.Mkdir(dir, 0o755) //nolint:gosec // servers of another account live below
 }

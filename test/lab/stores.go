@@ -28,11 +28,8 @@ type Site struct {
 // StartStores starts both sites' stores in a new folder below base ("" = the system's),
 // with the standby's following the primary's. Close removes everything.
 func StartStores(ctx context.Context, base string) (*Stores, error) {
-	dir, err := os.MkdirTemp(base, "dutyops-lab-")
+	dir, err := NewDir(base)
 	if err != nil {
-		return nil, err
-	}
-	if err := os.Chmod(dir, 0o755); err != nil { // servers of another account live below
 		return nil, err
 	}
 	s := &Stores{Dir: dir, Primary: &Site{Name: "primary"}, Standby: &Site{Name: "standby"}}
