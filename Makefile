@@ -50,9 +50,10 @@ race: ## the same under the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: integration
-integration: ## the story on real servers: BIND, Unbound, MariaDB, Redis, nginx (Debian packages)
+integration: ## the stories and contracts on real servers (Debian packages, Maven Central)
 	test/lab/install.sh
-	go test -tags integration -count=1 -timeout 40m ./dnsproviders/... ./backend/switching ./test/contract ./test/lab/...
+	test/realstack/build.sh
+	go test -p 1 -tags integration -count=1 -timeout 40m ./dnsproviders/... ./backend/switching ./test/contract ./test/lab/...
 
 .PHONY: integration-down
 integration-down: ## remove what a lab left behind; its servers end with it, even when it is killed
@@ -67,6 +68,10 @@ pictures: build ## take the README's pictures anew (tmux, librsvg2-bin, fonts-no
 .PHONY: bench
 bench: ## the numbers of docs/benchmarks.md: times, sizes, users' outage
 	go run ./test/bench
+
+.PHONY: scale
+scale: ## what watching 500, 2,000 and 20,000 targets costs, beside Debian's blackbox exporter
+	go run ./test/scale
 
 .PHONY: microbench
 microbench: ## Go benchmarks of the packages

@@ -32,7 +32,7 @@ type entry struct {
 	fails []probes.Result
 	wasOK bool
 
-	// published is the state of the last publication; guarded by publisher.mu.
+	// published is the state of the last publication; guarded by publisher.building.
 	published      failoverplan.State
 	publishedFirst bool
 }

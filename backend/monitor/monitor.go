@@ -155,7 +155,7 @@ func (m *Monitor) Run(ctx context.Context) error {
 // watch is the schedule of one target: the first probe soon, the next ones an
 // interval apart, 10 % early or late so that targets do not march in step.
 func (m *Monitor) watch(ctx context.Context, e *entry) {
-	timer := time.NewTimer(time.Duration(m.opt.Jitter() * float64(min(m.opt.Interval, 250*time.Millisecond))))
+	timer := time.NewTimer(time.Duration(m.opt.Jitter() * float64(m.firstSpread())))
 	defer timer.Stop()
 	for {
 		select {
@@ -168,6 +168,13 @@ func (m *Monitor) watch(ctx context.Context, e *entry) {
 		m.probe(ctx, e)
 		timer.Reset(max(next-time.Since(started), 0))
 	}
+}
+
+// firstSpread is the time within which every target is asked for the first time: a
+// quarter of a second, or longer for so many that they would only hinder each other.
+func (m *Monitor) firstSpread() time.Duration {
+	const each = 500 * time.Microsecond
+	return min(m.opt.Interval, max(250*time.Millisecond, time.Duration(len(m.order))*each))
 }
 
 // watchAge publishes when an answer becomes stale, as nothing else happens then.

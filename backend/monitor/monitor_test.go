@@ -576,3 +576,37 @@ func BenchmarkSettle2000(b *testing.B) {
 		}
 	}
 }
+
+// However long a picture takes, an answer that comes meanwhile does not wait for it, and
+// is in the next one: thousands of answers that queued up would each make a picture.
+func TestAnswersDoNotQueueBehindAPicture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var hold atomic.Bool
+		entered, release := make(chan struct{}), make(chan struct{})
+		m := New([]Target{{"a", bad()}}, Options{Now: func() time.Time {
+			if hold.CompareAndSwap(true, false) {
+				close(entered)
+				<-release
+			}
+			return time.Now()
+		}})
+		hold.Store(true)
+		made := make(chan struct{})
+		go func() { m.publish(); close(made) }()
+		<-entered
+		for range 100 {
+			m.touch() // one that waits is a deadlock here
+		}
+		before := m.Snapshot()
+		close(release)
+		<-made
+		slow := m.Snapshot()
+		if slow == before {
+			t.Fatal("the picture was not published")
+		}
+		time.Sleep(10 * m.opt.Coalesce)
+		if m.Snapshot() == slow {
+			t.Error("what changed meanwhile is in no picture")
+		}
+	})
+}

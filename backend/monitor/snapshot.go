@@ -87,9 +87,14 @@ func planState(s probes.Status) failoverplan.State {
 // publisher coalesces: the first change is published at once, those that follow
 // within Options.Coalesce together.
 type publisher struct {
+	building sync.Mutex // one picture at a time
+
 	mu      sync.Mutex
 	last    time.Time
+	took    time.Duration // the last picture
 	pending *time.Timer
+	busy    bool // a picture is being made
+	dirty   bool // something changed since it was begun
 
 	changedMu sync.Mutex
 	changed   chan struct{}
@@ -102,15 +107,21 @@ func (m *Monitor) Changed() <-chan struct{} {
 	return m.pub.changed
 }
 
-// touch says that something changed and sees to its publication.
+// share is the part of the time that publishing may take: one in so many.
+const share = 5
+
+// touch says that something changed and sees to its publication. It never waits for one
+// that is under way: thousands of answers a second must not queue up behind a picture.
 func (m *Monitor) touch() {
 	p := &m.pub
 	p.mu.Lock()
-	if p.pending != nil {
+	if p.pending != nil || p.busy {
+		p.dirty = true
 		p.mu.Unlock()
 		return
 	}
-	if wait := m.opt.Coalesce - time.Since(p.last); !p.last.IsZero() && wait > 0 {
+	// A picture of very many targets takes its time; it is then made less often.
+	if wait := max(m.opt.Coalesce, share*p.took) - time.Since(p.last); !p.last.IsZero() && wait > 0 {
 		p.pending = time.AfterFunc(wait, m.publish)
 		p.mu.Unlock()
 		return
@@ -119,15 +130,18 @@ func (m *Monitor) touch() {
 	m.publish()
 }
 
-// publish builds the picture and hands it out.
+// publish builds the picture and hands it out. A second one waits for its turn.
 func (m *Monitor) publish() {
 	p := &m.pub
+	p.building.Lock()
 	p.mu.Lock()
 	if p.pending != nil {
 		p.pending.Stop()
 		p.pending = nil
 	}
-	p.last = time.Now()
+	began := time.Now()
+	p.last, p.busy, p.dirty = began, true, false
+	p.mu.Unlock()
 	now := m.opt.Now()
 	s := &Snapshot{At: now, Targets: make(map[string]TargetState, len(m.order))}
 	for _, e := range m.order {
@@ -137,6 +151,11 @@ func (m *Monitor) publish() {
 		m.tr.note(e, ts, now, seen)
 	}
 	m.snap.Store(s)
+	p.building.Unlock()
+
+	p.mu.Lock()
+	p.busy, p.took = false, time.Since(began)
+	again := p.dirty
 	p.mu.Unlock()
 
 	p.changedMu.Lock()
@@ -144,12 +163,15 @@ func (m *Monitor) publish() {
 	p.changed = make(chan struct{})
 	p.changedMu.Unlock()
 	m.tr.deliver()
+	if again { // what changed while the picture was made
+		m.touch()
+	}
 }
 
 // stopPublishing ends a pending publication by doing it now.
 func (m *Monitor) stopPublishing() {
 	m.pub.mu.Lock()
-	pending := m.pub.pending != nil
+	pending := m.pub.pending != nil || m.pub.dirty
 	m.pub.mu.Unlock()
 	if pending {
 		m.publish()
@@ -176,7 +198,7 @@ type transitions struct {
 	busy  bool
 }
 
-// note is called with publisher.mu held, which also guards entry.published.
+// note is called with publisher.building held, which also guards entry.published.
 func (t *transitions) note(e *entry, ts TargetState, now time.Time, seen bool) {
 	if !seen && !e.restored {
 		return
