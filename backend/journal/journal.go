@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver "sqlite"
 )
 
 // Kind says what an entry is about.
@@ -81,12 +81,36 @@ func Open(ctx context.Context, dir string, now func() time.Time) (*Journal, erro
 		return nil, fmt.Errorf("open journal %s: %w", path, err)
 	}
 	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, schema); err != nil {
+	if err := prepare(ctx, db); err != nil {
 		_ = db.Close()
 		return nil, fmt.Errorf("open journal %s: %w; if the file is damaged, move it away and keep it as evidence", path, err)
 	}
 	return &Journal{dir: dir, db: db, now: now}, nil
 }
+
+// prepare makes the tables. Two consoles that open a new journal at the same moment get in
+// each other's way when it is turned to write-ahead logging, and there SQLite does not
+// wait by itself: the one that came second tries again.
+func prepare(ctx context.Context, db *sql.DB) error {
+	const tries, pause = 100, 50 * time.Millisecond
+	for i := 1; ; i++ {
+		_, err := db.ExecContext(ctx, schema)
+		var e *sqlite.Error
+		if !errors.As(err, &e) || e.Code()&0xff != busy || i == tries {
+			return err
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+			return err
+		case <-t.C:
+		}
+	}
+}
+
+// busy is SQLITE_BUSY, the primary result code (sqlite.org/rescode.html).
+const busy = 5
 
 func dirError(dir string, err error) error {
 	return fmt.Errorf("state directory %s cannot be written: %w; free space, mend its permissions, or set $DUTYOPS_STATE to another directory", dir, err)

@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -161,5 +162,29 @@ func TestOpenSaysWhatIsWrongWithTheDirectory(t *testing.T) {
 	_, err := Open(t.Context(), filepath.Join(file, "below"), time.Now)
 	if err == nil || !strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), "DUTYOPS_STATE") {
 		t.Fatalf("%v", err)
+	}
+}
+
+// Consoles that open a new journal at the same moment all get it.
+func TestManyOpenANewJournal(t *testing.T) {
+	for range 5 {
+		dir := t.TempDir()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				j, err := Open(t.Context(), dir, time.Now)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if _, err := j.Append(t.Context(), "", Operator, "here"); err != nil {
+					t.Error(err)
+				}
+				if err := j.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
 	}
 }

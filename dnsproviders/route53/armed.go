@@ -174,7 +174,7 @@ func (p *Provider) Script(zone string, changes []dnsproviders.Change, armed *dns
 	if why := h.sets.unwritable(canon); why != "" {
 		return "", errors.New(why)
 	}
-	o := &op{Op: effort.Begin(p.effort, "script", zone), p: p}
+	o := &op{Op: effort.Begin(p.effort, "script", zone)}
 	live := h.sets.live()
 	if err := o.Compare(live, canon); err != nil {
 		return "", err

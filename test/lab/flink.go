@@ -271,8 +271,16 @@ func (i Ingest) Args() []string {
 	}
 	var out []string
 	for _, kv := range [][2]string{
-		{"job", i.Job}, {"site", i.Site}, {"feeds", strings.Join(feeds, ",")}, {"brokers", i.Brokers}, {"topic", i.Topic},
-		{"jdbc", i.JDBC}, {"sql-user", i.SQLUser}, {"sql-password-file", i.SQLPasswordFile}, {"search", i.Search}, {"index", i.Index},
+		{"job", i.Job},
+		{"site", i.Site},
+		{"feeds", strings.Join(feeds, ",")},
+		{"brokers", i.Brokers},
+		{"topic", i.Topic},
+		{"jdbc", i.JDBC},
+		{"sql-user", i.SQLUser},
+		{"sql-password-file", i.SQLPasswordFile},
+		{"search", i.Search},
+		{"index", i.Index},
 	} {
 		if kv[1] != "" {
 			out = append(out, "--"+kv[0], kv[1])
