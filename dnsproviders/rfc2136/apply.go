@@ -139,6 +139,9 @@ func message(zone string, items []item) (*dns.Msg, error) {
 			if c.Stand(c.Before) == dnsproviders.New {
 				continue // compared only
 			}
+			if len(c.Before.Values) == 0 {
+				m.RRsetNotUsed(alone(byName[n], c.After))
+			}
 			if len(must) > 0 {
 				m.RemoveRRset(anyOf)
 			}
@@ -151,6 +154,40 @@ func message(zone string, items []item) (*dns.Msg, error) {
 		m.Insert(add)
 	}
 	return m, nil
+}
+
+// besides are the types that a name may have and a switch does not know.
+var besides = []uint16{
+	dns.TypeTXT, dns.TypeMX, dns.TypeNS, dns.TypeSRV, dns.TypeCAA, dns.TypeSVCB, dns.TypePTR, dns.TypeNAPTR,
+	dns.TypeTLSA, dns.TypeSSHFP, dns.TypeDNAME, dns.TypeDS, dns.TypeSOA, dns.TypeURI, dns.TypeLOC,
+}
+
+// alone are the sets that must not exist when set is created: an alias stands alone. A
+// server ignores the addition of one that does not, or of anything beside an alias, and
+// still answers that all is well (RFC 2136 section 3.4.2.2; BIND 9.18 does): the removals
+// before it would leave a hole.
+func alone(items []item, set dnsproviders.RRset) []dns.RR {
+	types := []uint16{dns.TypeCNAME}
+	if set.Type == "CNAME" {
+		types = slices.Concat([]uint16{dns.TypeA, dns.TypeAAAA, dns.TypeHTTPS}, besides)
+	}
+	var out []dns.RR
+	for _, t := range types {
+		if !slices.ContainsFunc(items, func(it item) bool { return rr.Code(it.change.Before.Type) == t }) {
+			out = append(out, &dns.ANY{Hdr: dns.RR_Header{Name: dns.Fqdn(set.Name), Rrtype: t, Class: dns.ClassINET}})
+		}
+	}
+	return out
+}
+
+// aliased names the first item that has to stand alone.
+func aliased(items []item) string {
+	for _, it := range items {
+		if c := it.change; len(c.Before.Values) == 0 && c.After.Type == "CNAME" {
+			return c.After.Name
+		}
+	}
+	return ""
 }
 
 // probe builds an update that changes nothing: the set as prerequisite, and one record of
@@ -317,6 +354,10 @@ func (o *op) explain(ctx context.Context, items []item, cause *dnsproviders.Erro
 			bad = append(bad, fmt.Sprintf("%s %s is %s, the plan expects %s", it.change.Before.Name, it.change.Before.Type,
 				text(l.Values), text(it.change.Before.Values)))
 		}
+	}
+	if n := aliased(items); n != "" && len(bad) == 0 {
+		cause.Detail += ": " + n + " has records of another type (TXT, MX, ...), and an alias stands alone"
+		return cause
 	}
 	if len(bad) == 0 {
 		cause.Detail += "; but a re-read shows what the plan expects: somebody is changing the zone now"

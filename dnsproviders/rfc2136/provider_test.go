@@ -531,3 +531,32 @@ func BenchmarkApply1000(b *testing.B) {
 		changes, back = back, changes
 	}
 }
+
+// An alias stands alone. BIND ignores the addition of one beside a TXT record and says
+// that all is well (RFC 2136 section 3.4.2.2), so the removals before it would leave a
+// hole: the message demands that nothing else is there, and that no alias is there when
+// another set is created. Sets that the same change removes are not demanded to be absent.
+func TestAnAliasStandsAlone(t *testing.T) {
+	name := "www." + zoneName
+	alias := dnsproviders.RRset{Name: name, Type: "CNAME", TTL: 30, Values: []string{"gw." + zoneName}}
+	address := dnsproviders.RRset{Name: name, Type: "A", TTL: 30, Values: []string{"192.0.2.1"}}
+	none := func(s dnsproviders.RRset) dnsproviders.RRset { return dnsproviders.RRset{Name: s.Name, Type: s.Type} }
+	for _, c := range []struct {
+		from, to    dnsproviders.RRset
+		absent, not uint16
+	}{{address, alias, dns.TypeTXT, dns.TypeA}, {alias, address, dns.TypeNone, dns.TypeCNAME}} {
+		m, err := message(zoneName, []item{{0, dnsproviders.Change{Before: c.from, After: none(c.from)}}, {1, dnsproviders.Change{Before: none(c.to), After: c.to}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		demanded := map[uint16]bool{}
+		for _, r := range m.Answer { // prerequisites (RFC 2136 section 2.4)
+			if h := r.Header(); h.Class == dns.ClassNONE {
+				demanded[h.Rrtype] = true
+			}
+		}
+		if c.absent != dns.TypeNone && !demanded[c.absent] || demanded[c.not] {
+			t.Errorf("%s to %s: absent sets demanded: %v", c.from.Type, c.to.Type, demanded)
+		}
+	}
+}
