@@ -13,6 +13,7 @@ import (
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/dnsproviders/alidns"
 	"github.com/dutyops/dutyops/dnsproviders/cloudflare"
+	"github.com/dutyops/dutyops/dnsproviders/compat"
 	"github.com/dutyops/dutyops/dnsproviders/dnspod"
 	"github.com/dutyops/dutyops/dnsproviders/powerdns"
 	"github.com/dutyops/dutyops/dnsproviders/rfc2136"
@@ -170,6 +171,22 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 			BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Rate: float64(p.Rate), Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n alidns.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
+			},
+		})
+	case config.KindLibDNS:
+		m, ok := compat.Named(p.Module)
+		if !ok {
+			return nil, fmt.Errorf("libdns module %q is not compiled in; %s are", p.Module, strings.Join(compat.Names(), ", "))
+		}
+		secret := p.Token
+		if p.KeySecret != "" {
+			secret = p.KeySecret
+		}
+		return compat.New(compat.Options{
+			Module: m, Settings: compat.Settings{Server: p.Server, KeyName: p.KeyName, KeyAlgorithm: p.KeyAlgorithm}, Secret: secret.Resolve,
+			Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			OnRetry: func(n compat.RetryNotice) {
+				e.event("dns", "warn", n.Zone, "%s %s: try %d in %s, %s of its time left: %v", n.Op, n.Zone, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause)
 			},
 		})
 	}

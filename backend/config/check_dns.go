@@ -41,7 +41,15 @@ func (k *checker) providers() {
 			k.choice(path+".kind", p.Kind, providerKindNames(), "write who holds the zone")
 			continue
 		}
-		k.keys(path, "a "+p.Kind+" provider", spec, providerCommon, reflect.ValueOf(*p))
+		what := "a " + p.Kind + " provider"
+		if p.Kind == KindLibDNS {
+			if spec, ok = libdnsModules[p.Module]; !ok {
+				k.choice(path+".module", p.Module, LibDNSModules(), "write which libdns module speaks to the vendor; others are not compiled in")
+				continue
+			}
+			what += " with module " + p.Module
+		}
+		k.keys(path, what, spec, providerCommon, reflect.ValueOf(*p))
 		if p.BaseURL != "" {
 			k.address(path+".base_url", p.BaseURL)
 			k.noTokenInTheClear(path+".base_url", p.BaseURL)
@@ -61,7 +69,7 @@ func (k *checker) providers() {
 		if p.HostedZoneID != "" && !labelForm.MatchString(strings.ToLower(strings.TrimPrefix(p.HostedZoneID, "/hostedzone/"))) {
 			k.add(path+".hosted_zone_id", path+".hosted_zone_id is no hosted zone's id", "letters and digits, such as Z0123456789ABCDEFGHIJ", "copy it from the hosted zone's page")
 		}
-		if p.Kind == KindRFC2136 {
+		if p.KeyName != "" {
 			k.choice(path+".key_algorithm", p.KeyAlgorithm, keyAlgorithms, "write it as in the server's configuration")
 		}
 	}

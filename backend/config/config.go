@@ -223,11 +223,11 @@ type Provider struct {
 	Kind string `yaml:"kind"` // who holds the zone
 
 	BaseURL string   `yaml:"base_url"` // other than the public API; powerdns: where its web server listens
-	Token   Secret   `yaml:"token"`    // cloudflare: API token with Zone:Read and DNS:Edit
+	Token   Secret   `yaml:"token"`    // cloudflare: API token with Zone:Read and DNS:Edit; libdns module desec: its token
 	Timeout Duration `yaml:"timeout"`  // one request; default 5s
 	Budget  Duration `yaml:"budget"`   // all tries of one operation; default 10s
 
-	Server       string `yaml:"server"`        // rfc2136: host:port of the primary server
+	Server       string `yaml:"server"`        // rfc2136 (also as libdns module): host:port of the primary server
 	KeyName      string `yaml:"key_name"`      // rfc2136: name of the TSIG key
 	KeyAlgorithm string `yaml:"key_algorithm"` // rfc2136: default hmac-sha256
 	KeySecret    Secret `yaml:"key_secret"`    // rfc2136: the TSIG key in base64
@@ -242,6 +242,8 @@ type Provider struct {
 	SecretAccessKey Secret `yaml:"secret_access_key"` // route53: the secret of access_key_id
 	Region          string `yaml:"region"`            // route53: to sign for; default us-east-1
 	HostedZoneID    string `yaml:"hosted_zone_id"`    // route53: when the account has several zones of the name
+
+	Module string `yaml:"module"` // libdns: which of the compiled-in modules
 }
 
 // Zone ties a zone to its provider and servers.

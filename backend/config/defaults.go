@@ -76,6 +76,11 @@ func (c *Config) applyDefaults() {
 			orString(&p.ServerID, "localhost")
 		case KindRoute53:
 			orString(&p.Region, "us-east-1")
+		case KindLibDNS:
+			if p.KeyName == "" {
+				break
+			}
+			fallthrough
 		case KindRFC2136:
 			orString(&p.KeyAlgorithm, keyAlgorithms[0])
 			p.KeyAlgorithm = dnsName(p.KeyAlgorithm)

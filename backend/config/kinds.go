@@ -66,6 +66,7 @@ const (
 	KindAliDNS     = "alidns"
 	KindPowerDNS   = "powerdns"
 	KindRoute53    = "route53"
+	KindLibDNS     = "libdns"
 )
 
 var providerCommon = []string{"name", "kind", "timeout", "budget"}
@@ -78,7 +79,18 @@ var providerKinds = map[string]kindSpec{
 	KindAliDNS:     {required: []string{"access_key_id", "access_key_secret"}, optional: []string{"base_url", "rate"}},
 	KindPowerDNS:   {required: []string{"base_url", "api_key"}, optional: []string{"server_id"}},
 	KindRoute53:    {required: []string{"access_key_id", "secret_access_key"}, optional: []string{"region", "base_url", "hosted_zone_id"}},
+	KindLibDNS:     {required: []string{"module"}, optional: []string{"token", "server", "key_name", "key_secret", "key_algorithm"}},
 }
+
+// libdnsModules says what each module that is compiled in needs. Read only; the backend's
+// tests hold it against dnsproviders/compat.
+var libdnsModules = map[string]kindSpec{
+	"desec":   {required: []string{"module", "token"}},
+	"rfc2136": {required: []string{"module", "server", "key_name", "key_secret"}, optional: []string{"key_algorithm"}},
+}
+
+// LibDNSModules lists the modules that a provider of kind libdns can name.
+func LibDNSModules() []string { return slices.Sorted(maps.Keys(libdnsModules)) }
 
 // aliasType is the record type of domains that point at a gateway's name.
 const aliasType = "CNAME"

@@ -163,6 +163,9 @@ func (o *Op) Again(ctx context.Context, try int, wait time.Duration, cause error
 	return o.opt.Sleep(ctx, wait) == nil
 }
 
+// Renew gives an operation of many writes its whole budget again, for the next of them.
+func (o *Op) Renew() { o.end = o.opt.Now().Add(o.opt.Budget) }
+
 // Failure is a request that brought no usable answer.
 type Failure struct {
 	Err *dnsproviders.Error

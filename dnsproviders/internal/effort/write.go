@@ -116,6 +116,8 @@ type Batch struct {
 	Send func(context.Context) error
 	// Read reads the zone (the sets of Changes at least).
 	Read func(context.Context) (Live, error)
+	// Once: never send it a second time.
+	Once bool
 	// ReadBack: read even after the server said that it is done.
 	ReadBack bool
 }
@@ -136,7 +138,7 @@ func (o *Op) Write(ctx context.Context, b Batch) error {
 		// Not carried out: no connection, 429, 401, 403.
 		idle := !f.Sent || f.limited() || f.Answered && !f.Refused && !f.Retry
 		if !lost && idle {
-			if f.Retry && try < Tries && o.Again(ctx, try+1, f.wait(try), f.Err) {
+			if f.Retry && !b.Once && try < Tries && o.Again(ctx, try+1, f.wait(try), f.Err) {
 				continue
 			}
 			return f.Err
@@ -156,7 +158,7 @@ func (o *Op) Write(ctx context.Context, b Batch) error {
 		case st.made > 0:
 			return o.uncertain(f.Err, fmt.Sprintf("%d of %d sets are new, the others are as before", st.made, len(b.Changes)))
 		}
-		again := try == 1 && !f.Refused
+		again := try == 1 && !f.Refused && !b.Once
 		lost = lost || !f.Answered
 		if again && o.Again(ctx, 2, f.wait(1), f.Err) {
 			continue
