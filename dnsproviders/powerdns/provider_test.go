@@ -59,7 +59,7 @@ func rig(t testing.TB, o suite.Options) *suite.Rig {
 func TestBadDays(t *testing.T) { suite.BadDays(t, rig) }
 
 func TestTransitionsOnTheFake(t *testing.T) {
-	suite.Table(t, func(t *testing.T, name string, from []suite.Set) dnsproviders.Provider {
+	suite.Table(t, func(t *testing.T, name string, from []suite.Set) suite.Bed {
 		r := rig(t, suite.Options{})
 		for _, s := range from {
 			vs := make([]string, len(s.Values))
@@ -68,8 +68,8 @@ func TestTransitionsOnTheFake(t *testing.T) {
 			}
 			r.Zone.Set(name, s.Type, s.TTL, vs...)
 		}
-		return r.Provider
-	})
+		return suite.BedOf(r.Provider, r.Zone)
+	}, nil)
 }
 
 func TestReadGivesCanonicalSetsInOneRequest(t *testing.T) {

@@ -64,13 +64,13 @@ func rig(t testing.TB, o suite.Options) *suite.Rig {
 func TestBadDays(t *testing.T) { suite.BadDays(t, rig) }
 
 func TestTransitions(t *testing.T) {
-	suite.Table(t, func(_ *testing.T, name string, from []suite.Set) dnsproviders.Provider {
+	suite.Table(t, func(t *testing.T, name string, from []suite.Set) suite.Bed {
 		r := rig(t, suite.Options{})
 		for _, s := range from {
 			r.Zone.Set(name, s.Type, s.TTL, s.Values...)
 		}
-		return r.Provider
-	})
+		return suite.BedOf(r.Provider, r.Zone)
+	}, nil)
 }
 
 func TestReadIsOneRequestOfAKnownZone(t *testing.T) {
