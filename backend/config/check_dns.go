@@ -69,7 +69,7 @@ func (k *checker) providers() {
 		if p.HostedZoneID != "" && !labelForm.MatchString(strings.ToLower(strings.TrimPrefix(p.HostedZoneID, "/hostedzone/"))) {
 			k.add(path+".hosted_zone_id", path+".hosted_zone_id is no hosted zone's id", "letters and digits, such as Z0123456789ABCDEFGHIJ", "copy it from the hosted zone's page")
 		}
-		if p.KeyName != "" {
+		if p.Kind == KindRFC2136 || p.Module == KindRFC2136 {
 			k.choice(path+".key_algorithm", p.KeyAlgorithm, keyAlgorithms, "write it as in the server's configuration")
 		}
 	}

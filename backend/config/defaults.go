@@ -77,7 +77,7 @@ func (c *Config) applyDefaults() {
 		case KindRoute53:
 			orString(&p.Region, "us-east-1")
 		case KindLibDNS:
-			if p.KeyName == "" {
+			if p.Module != KindRFC2136 {
 				break
 			}
 			fallthrough

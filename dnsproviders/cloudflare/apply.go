@@ -12,6 +12,7 @@ import (
 
 const (
 	hintReplan = "make a new plan from the live records and look at who changed them"
+	hintAlone  = "nothing was sent; an alias stands alone: remove the other records, or keep addresses"
 	hintRead   = "nothing is lost: run the check (or resume) once the API answers; it reads what the zone holds"
 )
 
@@ -45,6 +46,9 @@ func (p *Provider) ApplyInspected(ctx context.Context, zone string, changes []dn
 	m := index(recs)
 	if bad := compare(m, canon); len(bad) > 0 {
 		return rc, o.conflict(bad, len(canon))
+	}
+	if bad := crowded(m, o.zone, canon); bad != "" {
+		return rc, o.fail(dnsproviders.ErrRejected, bad, hintAlone, nil)
 	}
 	names := make([]string, len(canon))
 	for i, c := range canon {

@@ -38,9 +38,8 @@ func (p *Provider) Arm(ctx context.Context, zone string, names []string) (dnspro
 	id, limit, _ := p.zone(o.zone)
 	a := dnsproviders.NewArming(o.zone, names, rrsets(recs, names), p.now())
 	h := &handle{Format: handleFormat, ZoneID: id, Limit: limit}
-	types := dnsproviders.Types()
 	for _, r := range recs {
-		if _, ok := slices.BinarySearch(a.Names, r.Name); ok && slices.Contains(types, r.Type) {
+		if _, ok := slices.BinarySearch(a.Names, r.Name); ok { // of every type: an alias stands alone
 			h.Records = append(h.Records, r)
 		}
 	}
@@ -75,6 +74,9 @@ func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, change
 	m := index(h.Records)
 	if bad := compare(m, canon); len(bad) > 0 {
 		return rc, o.conflict(bad, len(canon))
+	}
+	if bad := crowded(m, o.zone, canon); bad != "" {
+		return rc, o.fail(dnsproviders.ErrRejected, bad, hintAlone, nil)
 	}
 	if id, _, known := p.zone(o.zone); !known {
 		p.learnZone(o.zone, h.ZoneID, h.Limit)

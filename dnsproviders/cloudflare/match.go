@@ -60,6 +60,22 @@ func values(s dnsproviders.RRset) string {
 	return strings.Join(s.Values, " ")
 }
 
+// crowded names a new alias that would stand beside records of a type that no change is
+// about. At the apex Cloudflare allows that (it answers with the alias' addresses).
+func crowded(m map[key][]record, zone string, changes []dnsproviders.Change) string {
+	for _, c := range changes {
+		if c.After.Type != "CNAME" || len(c.Before.Values) > 0 || c.After.Name == zone {
+			continue
+		}
+		for k := range m {
+			if k.name == c.After.Name && !slices.ContainsFunc(changes, func(o dnsproviders.Change) bool { return o.Before.Name == k.name && o.Before.Type == k.typ }) {
+				return fmt.Sprintf("%s would be an alias beside its %s record", k.name, k.typ)
+			}
+		}
+	}
+	return ""
+}
+
 // plan works out the operations of one change whose Before holds. Records are patched
 // in place, value by value: those that stay keep their id, each new value takes the
 // place of an old one, and only what is left over is deleted or created.

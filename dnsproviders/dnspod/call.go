@@ -213,7 +213,7 @@ func request(zone string, s byrecord.Step) (action string, params map[string]any
 	if k.Remark != "" {
 		params["Remark"] = k.Remark
 	}
-	if prio, rest, ok := strings.Cut(s.To.Value, " "); ok && s.To.Type == "HTTPS" && (k.Split || !known) {
+	if prio, rest, ok := strings.Cut(s.To.Value, " "); ok && s.To.Type == "HTTPS" && (k.Split || !known || s.From.Type != "HTTPS") {
 		params["MX"], params["Value"] = number(prio), rest
 	}
 	if s.Verb == byrecord.Create {

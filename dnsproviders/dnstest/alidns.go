@@ -169,6 +169,9 @@ func (a *AliDNS) change(action string, q map[string][]string) answer {
 			rec.TTL = uint32(n)
 		}
 		if action == "AddDomainRecord" {
+			if t.clashes(rec) {
+				return vendorError{"DomainRecordConflict", "The domain record is conflict with other records."}
+			}
 			if t.twin(rec) {
 				return vendorError{"DomainRecordDuplicate", "The DNS record already exists."}
 			}
@@ -180,6 +183,8 @@ func (a *AliDNS) change(action string, q map[string][]string) answer {
 		switch {
 		case r.Locked:
 			return vendorError{"DomainRecordLocked", "The domain record is locked."}
+		case t.clashes(rec):
+			return vendorError{"DomainRecordConflict", "The domain record is conflict with other records."}
 		case rec == *r, t.twin(rec):
 			return vendorError{"DomainRecordDuplicate", "The DNS record already exists."}
 		}

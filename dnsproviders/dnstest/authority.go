@@ -326,6 +326,9 @@ func (z *Zone) change(rrs []dns.RR) error {
 		case dns.ClassANY:
 			z.set(name, typ, 0, nil)
 		case dns.ClassINET:
+			if z.clash(name, typ) {
+				continue // section 3.4.2.2: ignored without a word
+			}
 			have, _ := z.get(name, typ)
 			z.set(name, typ, h.Ttl, append(slices.DeleteFunc(have, func(v string) bool { return v == content(rr) }), content(rr)))
 		default:

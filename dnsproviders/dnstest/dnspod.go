@@ -207,6 +207,9 @@ func (d *DNSPod) change(z *Zone, action string, q podRequest) answer {
 		if q.TTL > 0 {
 			rec.TTL = q.TTL
 		}
+		if t.clashes(rec) { // the API's catch-all: its list of codes has none for this
+			return vendorError{"InvalidParameter.CustomMessage", "CNAME conflicts with the other records of this host."}
+		}
 		if t.twin(rec) {
 			return vendorError{"InvalidParameter.DomainRecordExist", "The record already exists."}
 		}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -198,6 +199,21 @@ func (z *Zone) remove(id string) {
 			}
 		}
 	}
+}
+
+// clash says whether a record of the type cannot stand beside what the name has: an alias
+// stands alone (RFC 1034 section 3.6.2).
+func (z *Zone) clash(name, typ string) bool {
+	return slices.ContainsFunc(z.recs[name], func(r Record) bool {
+		return !r.Disabled && r.Type != typ && (r.Type == "CNAME" || typ == "CNAME")
+	})
+}
+
+// clashes is clash for a record that may be there already.
+func (z *Zone) clashes(rec Record) bool {
+	return slices.ContainsFunc(z.recs[rec.Name], func(r Record) bool {
+		return r.ID != rec.ID && !r.Disabled && r.Line == rec.Line && r.Type != rec.Type && (r.Type == "CNAME" || rec.Type == "CNAME")
+	})
 }
 
 // twin says whether another record equals r in name, type, line and content.

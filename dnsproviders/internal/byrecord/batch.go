@@ -21,7 +21,7 @@ func (r *run) groups(size int) [][]ref {
 	n := 0
 	for _, u := range r.units {
 		for i, s := range u.steps {
-			if s.Verb != Update || s.From.TTL != s.To.TTL || s.To.Type == "HTTPS" {
+			if s.Verb != Update || s.From.Type != s.To.Type || s.From.TTL != s.To.TTL || s.To.Type == "HTTPS" {
 				return nil
 			}
 			k := kind{s.To.Type, s.To.Value}

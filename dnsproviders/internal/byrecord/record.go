@@ -161,6 +161,9 @@ func guard(m map[key][]Record, changes []dnsproviders.Change) []string {
 		if slices.ContainsFunc(m[k], func(r Record) bool { return r.Locked }) {
 			bad = append(bad, what+" is locked at the provider")
 		}
+		if other := crowd(m, c, changes); other != "" {
+			bad = append(bad, fmt.Sprintf("%s would stand beside %s: an alias stands alone", what, other))
+		}
 		if len(c.Before.Values) == 0 {
 			if ls := siblings(m, k.name); len(ls) > 1 {
 				bad = append(bad, fmt.Sprintf("%s would be created beside records on %d lines (%s)", what, len(ls), strings.Join(ls, ", ")))
@@ -168,6 +171,21 @@ func guard(m map[key][]Record, changes []dnsproviders.Change) []string {
 		}
 	}
 	return bad
+}
+
+// crowd names a type that stays at the name of a set that is created, and cannot.
+func crowd(m map[key][]Record, c dnsproviders.Change, changes []dnsproviders.Change) string {
+	if len(c.Before.Values) > 0 {
+		return ""
+	}
+	for k := range m {
+		if k.name == c.After.Name && (k.typ == "CNAME" || c.After.Type == "CNAME") && !slices.ContainsFunc(changes, func(o dnsproviders.Change) bool {
+			return o.Before.Name == k.name && o.Before.Type == k.typ && len(o.After.Values) == 0
+		}) {
+			return k.typ
+		}
+	}
+	return ""
 }
 
 // siblings lists the lines of the name's records of the types that are switched.
@@ -243,6 +261,30 @@ type unit struct {
 func (u *unit) done() bool    { return !slices.Contains(u.made, false) && !u.torn }
 func (u *unit) touched() bool { return slices.Contains(u.made, true) || u.torn }
 
+// retype makes the change between alias and addresses: no record of the one may stand
+// beside one of the other, so all old records but one are deleted first, and that one
+// becomes the first new record, in place. The name is never without a record.
+func retype(steps []Step) []Step {
+	gone := slices.IndexFunc(steps, func(s Step) bool { return s.Verb == Delete })
+	fresh := slices.IndexFunc(steps, func(s Step) bool { return s.Verb == Create })
+	if gone < 0 || fresh < 0 || (steps[gone].From.Type == "CNAME") == (steps[fresh].To.Type == "CNAME") {
+		return steps
+	}
+	turn := Step{Verb: Update, From: steps[gone].From, To: steps[fresh].To}
+	turn.To.ID, turn.To.Line, turn.To.Keep = turn.From.ID, turn.From.Line, turn.From.Keep
+	var first, then []Step
+	for i, s := range steps {
+		switch {
+		case i == gone || i == fresh:
+		case s.Verb == Delete:
+			first = append(first, s)
+		default:
+			then = append(then, s)
+		}
+	}
+	return slices.Concat(first, []Step{turn}, then)
+}
+
 // units groups the changes by name in their order; updates first, deletions last.
 func units(m map[key][]Record, changes []dnsproviders.Change, standard string) []*unit {
 	at := map[string]*unit{}
@@ -264,6 +306,7 @@ func units(m map[key][]Record, changes []dnsproviders.Change, standard string) [
 	order := map[Verb]int{Update: 0, Create: 1, Delete: 2}
 	for _, u := range out {
 		slices.SortStableFunc(u.steps, func(a, b Step) int { return cmp.Compare(order[a.Verb], order[b.Verb]) })
+		u.steps = retype(u.steps)
 		u.made, u.ids = make([]bool, len(u.steps)), make([]string, len(u.steps))
 	}
 	return out

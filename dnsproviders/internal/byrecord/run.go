@@ -185,9 +185,9 @@ func standing(recs []Record, s Step) (string, dnsproviders.Standing) {
 		case x.ID != s.From.ID:
 		case s.Verb == Delete:
 			return x.ID, dnsproviders.Old
-		case x.Value == s.To.Value && x.TTL == s.To.TTL:
+		case x.Type == s.To.Type && x.Value == s.To.Value && x.TTL == s.To.TTL:
 			return x.ID, dnsproviders.New
-		case x.Value == s.From.Value:
+		case x.Type == s.From.Type && x.Value == s.From.Value:
 			return x.ID, dnsproviders.Old
 		default:
 			return x.ID, dnsproviders.Other

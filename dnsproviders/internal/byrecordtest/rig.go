@@ -125,7 +125,26 @@ func (r *Rig) Mixed() []dnsproviders.Change {
 	set("six-comes", "AAAA", nil, []string{NewV6})
 	set("two", "A", []string{OldV4, "192.0.2.11"}, []string{NewV4, "198.51.100.21"})
 	set("fewer", "A", []string{OldV4, "192.0.2.11"}, []string{NewV4})
+	set("turns", "A", []string{OldV4}, nil)
+	set("turns", "CNAME", nil, []string{"standby.example.test"})
 	return cs
+}
+
+// Armed reads the names of the changes, then makes them from that.
+func (r *Rig) Armed(cs []dnsproviders.Change) (dnsproviders.Receipt, error) {
+	names := make([]string, len(cs))
+	for i, c := range cs {
+		names[i] = c.Before.Name
+	}
+	p, ok := r.P.(dnsproviders.Armer)
+	if !ok {
+		r.T.Fatalf("%T cannot be armed", r.P)
+	}
+	a, err := p.Arm(r.T.Context(), Zone, names)
+	if err != nil {
+		return dnsproviders.Receipt{}, err
+	}
+	return p.ApplyArmed(r.T.Context(), a, cs)
 }
 
 // Change makes a change with TTL 600.

@@ -128,8 +128,8 @@ func BedOf(p dnsproviders.Provider, z *dnstest.Zone) Bed {
 // words of its reason: a hard stop that is explained, and nothing is changed.
 func Table(t *testing.T, begin func(t *testing.T, name string, sets []Set) Bed, stops map[string]string) {
 	met := 0
-	for _, x := range Transitions() {
-		t.Run(x.Name, func(t *testing.T) {
+	run := func(x Transition, apply func(testing.TB, dnsproviders.Provider, []dnsproviders.Change) error) func(*testing.T) {
+		return func(t *testing.T) {
 			changes := x.Changes()
 			name := changes[0].Before.Name
 			bed := begin(t, name, slices.Concat(x.From, x.Beside))
@@ -138,29 +138,52 @@ func Table(t *testing.T, begin func(t *testing.T, name string, sets []Set) Bed, 
 				met++
 			}
 			if stop || x.Refused {
-				_, err := bed.Provider.Apply(t.Context(), Zone, changes)
+				err := apply(t, bed.Provider, changes)
 				var e *dnsproviders.Error
 				var pe *dnsproviders.PartialError
-				if !errors.As(err, &e) || e.Hint == "" || errors.As(err, &pe) || !errors.Is(err, dnsproviders.ErrRejected) ||
+				if !errors.As(err, &e) || e.Hint == "" || errors.As(err, &pe) || !errors.Is(err, dnsproviders.ErrRejected) && !errors.Is(err, dnsproviders.ErrConflict) ||
 					!strings.Contains(err.Error(), why) || !strings.Contains(err.Error(), name) {
 					t.Errorf("want a stop that names %s and says %q, got %v", name, why, err)
 				}
 				holds(t, bed, name, x.From, x.Beside)
 				return
 			}
-			if _, err := bed.Provider.Apply(t.Context(), Zone, changes); err != nil {
+			if err := apply(t, bed.Provider, changes); err != nil {
 				t.Fatalf("there: %v", err)
 			}
 			holds(t, bed, name, x.To, x.Beside)
-			if _, err := bed.Provider.Apply(t.Context(), Zone, Invert(changes)); err != nil {
+			if err := apply(t, bed.Provider, Invert(changes)); err != nil {
 				t.Fatalf("back: %v", err)
 			}
 			holds(t, bed, name, x.From, x.Beside)
-		})
+		}
+	}
+	for _, x := range Transitions() {
+		t.Run(x.Name, run(x, func(t testing.TB, p dnsproviders.Provider, changes []dnsproviders.Change) error {
+			_, err := p.Apply(t.Context(), Zone, changes)
+			return err
+		}))
 	}
 	if met != len(stops) {
 		t.Errorf("%d of the %d stops are rows of the table", met, len(stops))
 	}
+	if _, ok := begin(t, Zone, nil).Provider.(dnsproviders.Armer); !ok {
+		return
+	}
+	for _, x := range Transitions() {
+		t.Run("armed: "+x.Name, run(x, armed))
+	}
+}
+
+func armed(t testing.TB, p dnsproviders.Provider, changes []dnsproviders.Change) error {
+	t.Helper()
+	armer, _ := p.(dnsproviders.Armer)
+	a, err := armer.Arm(t.Context(), Zone, []string{changes[0].Before.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = armer.ApplyArmed(t.Context(), a, changes)
+	return err
 }
 
 func holds(t *testing.T, bed Bed, name string, want, beside []Set) {
