@@ -194,7 +194,7 @@ func (r *run) step(ctx context.Context, s step) error {
 				if len(s.fresh) > 0 {
 					return r.b.SetRecords(ctx, r.Zone+".", s.fresh)
 				}
-				return r.b.(libdns.RecordDeleter).DeleteRecords(ctx, r.Zone+".", s.gone) //nolint:forcetypeassert // plan saw it
+				return r.b.(libdns.RecordDeleter).DeleteRecords(ctx, r.Zone+".", s.gone) //nolint:forcetypeassert,errcheck // plan saw that it is one
 			})
 			if err != nil {
 				return r.judge(ctx, err)

@@ -45,7 +45,7 @@ var rcode = regexp.MustCompile(`dns response error code "([A-Z]+)"`)
 
 // classifyRcode knows the errors of the module rfc2136: an answer's code in words, and
 // those of the DNS library on a zone transfer.
-func classifyRcode(err error) (kind error, answered bool) {
+func classifyRcode(err error) (kind error, answered bool) { //nolint:revive // the kind of an error is what it tells, not a failure
 	code := ""
 	if m := rcode.FindStringSubmatch(err.Error()); m != nil {
 		code = m[1]
@@ -68,7 +68,7 @@ func classifyRcode(err error) (kind error, answered bool) {
 var status = regexp.MustCompile(`unexpected status code ([0-9]{3}):`)
 
 // classifyStatus knows the errors of the module desec, which name an HTTP status.
-func classifyStatus(err error) (kind error, answered bool) {
+func classifyStatus(err error) (kind error, answered bool) { //nolint:revive // as above
 	m := status.FindStringSubmatch(err.Error())
 	if m == nil {
 		return nil, false

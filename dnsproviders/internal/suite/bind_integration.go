@@ -3,6 +3,7 @@
 package suite
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"fmt"
@@ -40,7 +41,7 @@ func StartBIND(t testing.TB) *BIND {
 		t.Fatal(err)
 	}
 	b := &BIND{Secret: base64.StdEncoding.EncodeToString(raw), log: filepath.Join(dir, "log")}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +84,7 @@ zone %q { type primary; file "z.zone"; allow-update { key %q; }; allow-transfer 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(args[0], args[1:]...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), args[0], args[1:]...) // ended by the cleanup
 	cmd.Stderr = out
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
