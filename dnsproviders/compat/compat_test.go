@@ -157,11 +157,7 @@ func TestAnySingleFault(t *testing.T) {
 					continue
 				}
 				t.Run(fmt.Sprintf("%s at %d applied %v", kind, at, applied), func(t *testing.T) {
-					r, m, p := rig(t, func(o *Options) {
-						if kind == slow {
-							o.Timeout = 50 * time.Millisecond
-						}
-					})
+					r, m, p := rig(t, nil)
 					changes := fill(r)
 					m.fault = &fault{at, kind, applied}
 					rc, err := p.Apply(t.Context(), suite.Zone, changes)
