@@ -39,6 +39,12 @@ lab: ## a small real lab on loopback, kept up for you to try (Debian packages, r
 	test/lab/install.sh
 	go run -tags integration ./test/lab/cmd/lab
 
+.PHONY: lab-full
+lab-full: ## two sites of the whole stack, kept up for you to try (the same, and Maven Central)
+	test/lab/install.sh
+	test/realstack/build.sh kafka opensearch2 flink mysql56
+	go run -tags integration ./test/lab/cmd/lab -full
+
 # --- test it
 
 .PHONY: test
@@ -56,10 +62,8 @@ integration: ## the stories and contracts on real servers (Debian packages, Mave
 	go test -p 1 -tags integration -count=1 -timeout 40m ./dnsproviders/... ./backend/switching ./test/contract ./test/lab/...
 
 .PHONY: integration-down
-integration-down: ## remove what a lab left behind; its servers end with it, even when it is killed
-	@for d in "$${TMPDIR:-/tmp}"/dutyops-lab-*; do \
-		if [[ -d $$d ]] && ! grep -qF "@dutyops-lab/dir$$d" /proc/net/unix; then rm -rf "$$d"; echo "removed $$d"; fi; \
-	done
+integration-down: ## end the labs that are kept up, and remove what killed ones left behind
+	test/lab/down.sh
 
 .PHONY: pictures
 pictures: build ## take the README's pictures anew (tmux, librsvg2-bin, fonts-noto-cjk)

@@ -4,10 +4,14 @@
 // GTID replication, Redis with a replica link and a business service that lives
 // from them. It writes a dutyops.yaml that points at all of it.
 //
+// StartFull starts two sites of the whole stack: the same, and per site Kafka, Kafka
+// Connect with MirrorMaker 2, Oracle MySQL, OpenSearch, Flink with an ingest job, and
+// RabbitMQ.
+//
 // It does not: install anything (install.sh does), use dutyops to bring the lab up,
 // or judge dutyops: the tests beside it do, by the built binary and by a client that
 // resolves and calls as a user would.
 //
 // The files carry the build tag integration. Nothing outside test/ may import it; its
-// servers import nothing of dutyops.
+// servers are others' software; only the upstream feeds are the sandbox's.
 package lab

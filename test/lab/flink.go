@@ -214,6 +214,26 @@ func (f *Flink) upload(ctx context.Context) error {
 	return nil
 }
 
+// Run starts the ingest job from the jar that Start has uploaded.
+func (f *Flink) Run(ctx context.Context, job Ingest) error {
+	var jars struct {
+		Files []struct {
+			ID   string `json:"id"`
+			Name string `json:"name"`
+		} `json:"files"`
+	}
+	if err := sendJSON(ctx, http.MethodGet, f.URL+"/jars", nil, &jars); err != nil {
+		return err
+	}
+	for _, x := range jars.Files {
+		if x.Name == IngestJar {
+			ask := map[string]any{"entryClass": IngestClass, "programArgsList": job.Args()}
+			return postJSON(ctx, f.URL+"/jars/"+x.ID+"/run", ask, nil)
+		}
+	}
+	return fmt.Errorf("Flink of %s has no %s", f.Site, IngestJar)
+}
+
 // Stop ends both as an administrator would.
 func (f *Flink) Stop() {
 	f.tasks.stop(syscall.SIGTERM)

@@ -58,3 +58,12 @@ func NewDir(base string) (string, error) {
 	reserved.mu.Unlock()
 	return dir, os.Mkdir(dir, 0o755) //nolint:gosec // servers of another account live below
 }
+
+// pidFile in a lab's folder names the process that `make integration-down` may end.
+const pidFile = "lab.pid"
+
+// Keep says that the lab is kept up for somebody to try, so that `make integration-down`
+// ends it; one that a test runs is left alone.
+func (s *Stores) Keep() error {
+	return os.WriteFile(filepath.Join(s.Dir, pidFile), fmt.Appendln(nil, os.Getpid()), 0o600)
+}

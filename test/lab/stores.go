@@ -41,6 +41,22 @@ func StartStores(ctx context.Context, base string) (*Stores, error) {
 }
 
 func (s *Stores) start(ctx context.Context) error {
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for _, site := range []*Site{s.Primary, s.Standby} {
+		g.Go(func() error { return site.Maria.create(gctx) })
+		g.Go(func() error { return site.Redis.Start(gctx) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return s.link(ctx)
+}
+
+// prepare makes ports, folders and configurations; nothing runs yet.
+func (s *Stores) prepare(ctx context.Context) error {
 	password := secret()
 	for i, site := range []*Site{s.Primary, s.Standby} {
 		if err := os.MkdirAll(filepath.Join(s.Dir, site.Name), 0o755); err != nil { //nolint:gosec // servers of another account live below
@@ -64,15 +80,7 @@ func (s *Stores) start(ctx context.Context) error {
 			return err
 		}
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	for _, site := range []*Site{s.Primary, s.Standby} {
-		g.Go(func() error { return site.Maria.create(gctx) })
-		g.Go(func() error { return site.Redis.Start(gctx) })
-	}
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	return s.link(ctx)
+	return nil
 }
 
 // link makes the standby follow, and the primary take writes.
