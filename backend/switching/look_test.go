@@ -219,7 +219,7 @@ func TestObserveWithDeadServers(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = pc.Close() }) // listens, never answers
 	r := newRig(t, rigOptions{resolvers: []Resolver{{"dead", pc.LocalAddr().String()}}})
-	r.s.opt.QueryTimeout = 30 * time.Millisecond
+	r.s.opt.QueryTimeout = 500 * time.Millisecond
 	ds, _ := r.site("cloudflare", 20)
 	r.ns2.Close()
 	obs := r.s.Observe(t.Context(), ds)
