@@ -3,16 +3,9 @@
 package powerdns
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,140 +16,22 @@ import (
 
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/dnsproviders/internal/suite"
+	"github.com/dutyops/dutyops/test/lab"
 )
 
-const schema = "/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql"
-
-// server is a real pdns_server on loopback high ports, unprivileged.
+// server is a real pdns_server.
 type server struct {
-	t             testing.TB
-	key, url, dns string
-}
-
-func freePort(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	*lab.PowerDNS
+	t testing.TB
 }
 
 func start(t testing.TB) *server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "dutyops-pdns-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	db, api, port := filepath.Join(dir, "pdns.sqlite3"), freePort(t), freePort(t)
-	s := &server{t: t, key: secret(t), url: "http://127.0.0.1:" + api, dns: "127.0.0.1:" + port}
-	sql, err := os.Open(schema)
-	if err != nil {
-		t.Fatal(err, "(Debian's pdns-backend-sqlite3: test/lab/install.sh)")
-	}
-	defer func() { _ = sql.Close() }()
-	make := exec.CommandContext(t.Context(), "sqlite3", db)
-	make.Stdin = sql
-	if out, err := make.CombinedOutput(); err != nil {
-		t.Fatalf("sqlite3: %v: %s", err, out)
-	}
-	conf := fmt.Sprintf(`launch=gsqlite3
-gsqlite3-database=%s
-gsqlite3-pragma-synchronous=0
-local-address=127.0.0.1
-local-port=%s
-socket-dir=%s
-daemon=no
-guardian=no
-disable-syslog=yes
-write-pid=no
-security-poll-suffix=
-api=yes
-api-key=%s
-webserver=yes
-webserver-address=127.0.0.1
-webserver-port=%s
-webserver-allow-from=127.0.0.1
-cache-ttl=0
-query-cache-ttl=0
-negquery-cache-ttl=0
-zone-cache-refresh-interval=0
-`, db, port, dir, s.key, api)
-	if err := os.WriteFile(filepath.Join(dir, "pdns.conf"), []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	args := []string{"pdns_server", "--config-dir=" + dir}
-	if os.Getuid() == 0 {
-		for _, p := range []string{dir, db, filepath.Join(dir, "pdns.conf")} {
-			if err := os.Chown(p, 65534, 65534); err != nil {
-				t.Fatal(err)
-			}
-		}
-		args = append([]string{"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"}, args...)
-	}
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	if path, err := exec.LookPath("/usr/sbin/pdns_server"); err == nil && args[0] == "pdns_server" {
-		cmd.Path = path
-	}
-	log, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Stdout, cmd.Stderr = log, log
-	began := time.Now()
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Signal(os.Interrupt)
-		_ = cmd.Wait()
-		_ = log.Close()
-		if text, err := os.ReadFile(log.Name()); err == nil && t.Failed() {
-			t.Logf("%s", text)
-		}
-	})
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.Now().Add(10 * time.Second); ; <-tick.C {
-		status, _, err := s.try(http.MethodGet, "/zones", nil)
-		if err == nil && status == http.StatusOK && s.answers() {
-			t.Logf("pdns_server answers after %s", time.Since(began).Round(time.Millisecond))
-			return s
-		}
-		if time.Now().After(end) {
-			t.Fatal("pdns_server does not answer")
-		}
-	}
-}
-
-// answers says whether the DNS side is up too: it comes after the web server.
-func (s *server) answers() bool {
-	c := dns.Client{Timeout: 200 * time.Millisecond}
-	_, _, err := c.ExchangeContext(s.t.Context(), new(dns.Msg).SetQuestion("example.test.", dns.TypeSOA), s.dns)
-	return err == nil
+	return &server{lab.ForDNS(t).PowerDNS(), t}
 }
 
 func (s *server) try(method, path string, body any) (int, string, error) {
-	raw, err := json.Marshal(body)
-	if err != nil {
-		return 0, "", err
-	}
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/api/v1/servers/localhost"+path, bytes.NewReader(raw))
-	if err != nil {
-		return 0, "", err
-	}
-	req.Header.Set("X-Api-Key", s.key)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, "", err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	text, err := io.ReadAll(resp.Body)
-	return resp.StatusCode, string(text), err
+	return s.Call(s.t.Context(), method, path, body)
 }
 
 func (s *server) must(method, path string, body any) {
@@ -182,7 +57,7 @@ func (s *server) zone(kind, edit string, sets ...rrset) {
 
 func (s *server) provider() *Provider {
 	s.t.Helper()
-	p, err := New(Options{BaseURL: s.url, APIKey: func() (string, error) { return s.key, nil }})
+	p, err := New(Options{BaseURL: s.URL, APIKey: func() (string, error) { return s.APIKey, nil }})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -219,23 +94,8 @@ func TestTransitionsOnPowerDNS(t *testing.T) {
 			sets = append(sets, set(name, x.Type, x.TTL, vs...))
 		}
 		s.zone("Native", "DEFAULT", sets...)
-		return suite.Bed{Provider: s.provider(), Look: s.look}
+		return suite.Bed{Provider: s.provider(), Look: suite.Server{Addr: s.Addr}.Look}
 	}, nil)
-}
-
-// look asks the DNS side for a set of any type.
-func (s *server) look(t testing.TB, name, typ string) []string {
-	t.Helper()
-	c := dns.Client{Timeout: 2 * time.Second}
-	r, _, err := c.ExchangeContext(t.Context(), new(dns.Msg).SetQuestion(name+".", dns.StringToType[typ]), s.dns)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var out []string
-	for _, rr := range r.Answer {
-		out = append(out, strings.TrimPrefix(rr.String(), rr.Header().String()))
-	}
-	return out
 }
 
 func TestSizesOnPowerDNS(t *testing.T) {
@@ -314,13 +174,13 @@ func TestErrorsOfPowerDNS(t *testing.T) {
 		"wrong key":    {Options{APIKey: func() (string, error) { return "wrong", nil }}, zoneName, dnsproviders.ErrAuth},
 		"other zone":   {Options{}, "other.test", dnsproviders.ErrNotFound},
 		"other server": {Options{ServerID: "other"}, zoneName, dnsproviders.ErrNotFound},
-		"other path":   {Options{BaseURL: s.url + "/elsewhere"}, zoneName, dnsproviders.ErrNotFound},
+		"other path":   {Options{BaseURL: s.URL + "/elsewhere"}, zoneName, dnsproviders.ErrNotFound},
 	} {
 		if tc.o.BaseURL == "" {
-			tc.o.BaseURL = s.url
+			tc.o.BaseURL = s.URL
 		}
 		if tc.o.APIKey == nil {
-			tc.o.APIKey = func() (string, error) { return s.key, nil }
+			tc.o.APIKey = func() (string, error) { return s.APIKey, nil }
 		}
 		p, err := New(tc.o)
 		if err != nil {
@@ -372,7 +232,7 @@ func TestNoHoleOnPowerDNS(t *testing.T) {
 				default:
 				}
 				m := new(dns.Msg).SetQuestion(name+".", dns.TypeA)
-				r, _, err := c.ExchangeContext(t.Context(), m, s.dns)
+				r, _, err := c.ExchangeContext(t.Context(), m, s.Addr)
 				asked.Add(1)
 				if err != nil || r.Rcode != dns.RcodeSuccess || len(r.Answer) == 0 {
 					holes.Add(1)

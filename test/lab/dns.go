@@ -4,14 +4,10 @@ package lab
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
-	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/miekg/dns"
@@ -36,48 +32,16 @@ type DNS struct {
 	// TSIG is the key's secret, in base64.
 	TSIG string
 
-	named, unbound *proc
+	named, unbound *NameServer
 }
 
-// The switching key may change the addresses of the zone's names and nothing else.
-const namedConf = `key "%[1]s" { algorithm hmac-sha256; secret "%[2]s"; };
-options {
-  directory "%[3]s";
-  pid-file none; lock-file none; session-keyfile "session.key"; managed-keys-directory "."; key-directory ".";
-  listen-on port %[4]d { 127.0.0.1; }; listen-on-v6 { none; };
-  recursion no; allow-transfer { none; }; notify no;
-  dnssec-validation no; empty-zones-enable no; minimal-responses yes;
-};
-controls { };
-zone "%[5]s" {
-  type primary; file "zone";
-  update-policy { grant %[1]s zonesub A AAAA; };
-};
-`
-
-const unboundConf = `server:
-  interface: 127.0.0.1@%[1]d
-  do-ip6: no
-  username: ""
-  chroot: ""
-  directory: "%[2]s"
-  pidfile: "%[2]s/unbound.pid"
-  use-syslog: no
-  num-threads: 1
-  do-not-query-localhost: no
-  module-config: "iterator"
-  local-zone: "test." nodefault
-  access-control: 127.0.0.0/8 allow
-  cache-max-negative-ttl: 2
-remote-control:
-  control-enable: no
-stub-zone:
-  name: "%[3]s"
-  stub-addr: 127.0.0.1@%[4]d
-`
-
-// newDNS prepares both servers; every domain points at address.
+// newDNS prepares both servers; every domain points at address. The switching key may
+// change the addresses of the zone's names and nothing else.
 func newDNS(ctx context.Context, dir, address string) (*DNS, error) {
+	var records strings.Builder
+	for _, x := range domains {
+		fmt.Fprintf(&records, "%s. %d IN A %s\n", x.Name, int(TTL.Seconds()), address)
+	}
 	nd, err := serverDir(dir, "bind")
 	if err != nil {
 		return nil, err
@@ -86,59 +50,28 @@ func newDNS(ctx context.Context, dir, address string) (*DNS, error) {
 	if err != nil {
 		return nil, err
 	}
-	np, err := freePort(ctx, "127.0.0.1")
+	ports, err := loopbackPorts(ctx, 2)
 	if err != nil {
 		return nil, err
 	}
-	up, err := freePort(ctx, "127.0.0.1")
-	if err != nil {
+	d := &DNS{Authority: local(ports[0]), Resolver: local(ports[1]), TSIG: newKey()}
+	if d.named, err = newBIND(nd, ports[0], d.TSIG, Zoned{Name: Zone, Records: records.String(), Types: []string{"A", "AAAA"}}); err != nil {
 		return nil, err
 	}
-	var key [32]byte
-	_, _ = rand.Read(key[:]) // never fails (crypto/rand)
-	d := &DNS{Authority: fmt.Sprintf("127.0.0.1:%d", np), Resolver: fmt.Sprintf("127.0.0.1:%d", up), TSIG: base64.StdEncoding.EncodeToString(key[:])}
-
-	var zone strings.Builder
-	ttl := int(TTL.Seconds())
-	fmt.Fprintf(&zone, "$ORIGIN %s.\n$TTL %d\n@ IN SOA ns1 hostmaster 1 3600 600 86400 2\n@ IN NS ns1\nns1 IN A 127.0.0.1\n", Zone, ttl)
-	for _, x := range domains {
-		fmt.Fprintf(&zone, "%s. %d IN A %s\n", x.Name, ttl, address)
-	}
-	for path, text := range map[string]string{
-		filepath.Join(nd, "zone"):         zone.String(),
-		filepath.Join(nd, "named.conf"):   fmt.Sprintf(namedConf, KeyName, d.TSIG, nd, np, Zone),
-		filepath.Join(ud, "unbound.conf"): fmt.Sprintf(unboundConf, up, ud, Zone, np),
-	} {
-		if err := serverFile(path, text); err != nil {
-			return nil, err
-		}
-	}
-	d.named = &proc{
-		name: "named", dir: nd, args: []string{"named", "-g", "-n", "1", "-c", filepath.Join(nd, "named.conf")},
-		ready: func(ctx context.Context) error { return answers(ctx, d.Authority) },
-	}
-	d.unbound = &proc{
-		name: "unbound", dir: ud, args: []string{"unbound", "-d", "-c", filepath.Join(ud, "unbound.conf")},
-		ready: func(ctx context.Context) error { return answers(ctx, d.Resolver) },
-	}
-	return d, nil
+	d.unbound, err = newUnbound(ud, ports[1], Caching{Zone: Zone, Authority: d.Authority})
+	return d, err
 }
 
 func (d *DNS) start(ctx context.Context) error {
-	if err := d.named.start(ctx); err != nil {
+	if err := d.named.Start(ctx); err != nil {
 		return err
 	}
-	return d.unbound.start(ctx)
+	return d.unbound.Start(ctx)
 }
 
 func (d *DNS) close() {
-	d.unbound.stop(syscall.SIGTERM)
-	d.named.stop(syscall.SIGTERM)
-}
-
-func answers(ctx context.Context, server string) error {
-	_, err := Lookup(ctx, server, domains[0].Name)
-	return err
+	d.unbound.Stop()
+	d.named.Stop()
 }
 
 // Lookup asks one server for the IPv4 addresses of a name.
