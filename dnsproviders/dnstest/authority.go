@@ -2,6 +2,7 @@ package dnstest
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -143,6 +144,7 @@ func (a *Authority) serve(w dns.ResponseWriter, r *dns.Msg) {
 	if t := r.IsTsig(); t != nil {
 		if err := w.TsigStatus(); err != nil {
 			m.Rcode = dns.RcodeNotAuth
+			refuse(m, t, err)
 			_ = w.WriteMsg(m)
 			return
 		}
@@ -168,6 +170,20 @@ func (a *Authority) serve(w dns.ResponseWriter, r *dns.Msg) {
 		m.SetTsig(t.Hdr.Name, t.Algorithm, 300, int64(t.TimeSigned)) //nolint:gosec // a time
 	}
 	_ = w.WriteMsg(m)
+}
+
+// refuse tells what is wrong with the key that r was signed with (RFC 8945 section 5.2).
+func refuse(m *dns.Msg, t *dns.TSIG, err error) {
+	m.SetTsig(t.Hdr.Name, t.Algorithm, 300, int64(t.TimeSigned)) //nolint:gosec // a time
+	answer := m.IsTsig()
+	switch {
+	case errors.Is(err, dns.ErrTime):
+		answer.Error = dns.RcodeBadTime
+	case errors.Is(err, dns.ErrSecret):
+		answer.Error = dns.RcodeBadKey
+	default:
+		answer.Error = dns.RcodeBadSig
+	}
 }
 
 func (a *Authority) zone(name string, exact bool) *Zone {
@@ -330,6 +346,9 @@ func (z *Zone) change(rrs []dns.RR) error {
 				continue // section 3.4.2.2: ignored without a word
 			}
 			have, _ := z.get(name, typ)
+			if typ == "CNAME" {
+				have = nil // replaced, the same section
+			}
 			z.set(name, typ, h.Ttl, append(slices.DeleteFunc(have, func(v string) bool { return v == content(rr) }), content(rr)))
 		default:
 			return rcode(dns.RcodeFormatError)

@@ -555,8 +555,20 @@ func TestAnAliasStandsAlone(t *testing.T) {
 				demanded[h.Rrtype] = true
 			}
 		}
-		if c.absent != dns.TypeNone && !demanded[c.absent] || demanded[c.not] {
+		if c.absent != dns.TypeNone && !demanded[c.absent] || demanded[c.not] || !demanded[dns.TypeRRSIG] {
 			t.Errorf("%s to %s: absent sets demanded: %v", c.from.Type, c.to.Type, demanded)
 		}
+	}
+}
+
+// An alias is replaced by the alias that is added (RFC 2136 section 3.4.2.2). Its removal
+// before leaves a hole on a Knot that signs the zone.
+func TestAnAliasIsReplacedInPlace(t *testing.T) {
+	m, err := message(zoneName, []item{{0, change("www."+zoneName, "CNAME", []string{"a.example.test"}, []string{"b.example.test"})}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(m.Ns) != 1 || m.Ns[0].Header().Class != dns.ClassINET || len(m.Answer) != 1 {
+		t.Errorf("want one prerequisite and one addition:\n%v", m)
 	}
 }

@@ -161,16 +161,15 @@ func (o *op) judge(r *dns.Msg) *dnsproviders.Error {
 	}
 	switch r.Rcode {
 	case dns.RcodeNotAuth:
+		// What is wrong with a key stands in the TSIG of the answer (RFC 8945 section 5.2). Knot
+		// DNS answers without one for a zone that it does not know.
 		t := r.IsTsig()
-		if t != nil && t.Error == 0 && t.MACSize > 0 {
+		if t == nil || t.Error == 0 && t.MACSize > 0 {
 			return o.fail(dnsproviders.ErrNotFound, code+": the server has no authority for the zone", "check the zone's name, and that server is its primary", nil)
 		}
-		detail, hint := code, "check key_name, key_algorithm and key_secret against the server's configuration"
-		if t != nil {
-			detail = fmt.Sprintf("%s (%s)", code, dns.RcodeToString[int(t.Error)])
-			if t.Error == dns.RcodeBadTime {
-				hint = "the clocks here and at the server differ by more than 5 minutes: set them right"
-			}
+		detail, hint := fmt.Sprintf("%s (%s)", code, dns.RcodeToString[int(t.Error)]), "check key_name, key_algorithm and key_secret against the server's configuration"
+		if t.Error == dns.RcodeBadTime {
+			hint = "the clocks here and at the server differ by more than 5 minutes: set them right"
 		}
 		return o.fail(dnsproviders.ErrAuth, detail, hint, nil)
 	case dns.RcodeRefused:

@@ -7,6 +7,8 @@ needs=(
 	named:bind9
 	dig:bind9-dnsutils
 	unbound:unbound
+	knotd:knot
+	nsd:nsd
 	pdns_server:pdns-server
 	/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql:pdns-backend-sqlite3
 	sqlite3:sqlite3
@@ -57,6 +59,8 @@ fi
 
 named -v
 unbound -V | head -n 1
+knotd --version
+nsd -v 2>&1 | head -n 1
 { pdns_server --version 2>&1 || true; } | grep -o 'PowerDNS Authoritative Server [^ ]*' # it exits 99 after telling
 nginx -v 2>&1
 mariadbd --version

@@ -56,6 +56,8 @@ func Transitions() []Transition {
 		row("remove", "www", []Set{a(60, OldV4), aaaa(OldV6)}, []Set{a(60, NewV4)}),
 		row("create", "www", []Set{a(60, OldV4)}, []Set{a(60, NewV4), aaaa(NewV6)}),
 		row("alias", "www", []Set{cname("primary.example.test")}, []Set{cname("standby.example.test")}),
+		row("alias ttl only", "www", []Set{{"CNAME", 300, []string{"primary.example.test"}}}, []Set{cname("primary.example.test")}),
+		row("alias with ttl", "www", []Set{{"CNAME", 300, []string{"primary.example.test"}}}, []Set{cname("standby.example.test")}),
 		row("address to alias", "www", []Set{a(60, OldV4), aaaa(OldV6)}, []Set{cname("standby.example.test")}),
 		row("alias to address", "www", []Set{cname("primary.example.test")}, []Set{a(60, NewV4), aaaa(NewV6)}),
 		row("addresses to alias", "www", []Set{a(60, OldV4, "192.0.2.11")}, []Set{cname("standby.example.test")}),
