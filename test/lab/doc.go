@@ -8,10 +8,14 @@
 // Connect with MirrorMaker 2, Oracle MySQL, OpenSearch, Flink with an ingest job, and
 // RabbitMQ.
 //
+// ForDNS starts DNS servers one by one, for the tests of DNS providers and of switching:
+// BIND, Knot, PowerDNS, NSD as a secondary, Unbound in several moods.
+//
 // It does not: install anything (install.sh does), use dutyops to bring the lab up,
 // or judge dutyops: the tests beside it do, by the built binary and by a client that
 // resolves and calls as a user would.
 //
-// The files carry the build tag integration. Nothing outside test/ may import it; its
-// servers are others' software; only the upstream feeds are the sandbox's.
+// The files carry the build tag integration. Nothing outside test/ may import it but
+// tests of dnsproviders and backend/switching; its servers are others' software; only the
+// upstream feeds are the sandbox's. It must not import what they test.
 package lab

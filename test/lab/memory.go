@@ -47,7 +47,7 @@ func (f *Full) Memory() []Usage {
 			add(x.what+" of "+s.Name, x.procs...)
 		}
 	}
-	add("BIND and Unbound", f.DNS.named, f.DNS.unbound)
+	add("BIND and Unbound", f.DNS.named.proc, f.DNS.unbound.proc)
 	return out
 }
 
