@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -55,6 +56,13 @@ func (e *Engine) observe(ctx context.Context) {
 
 // domainStatus asks every authoritative server and resolver for every name.
 func (e *Engine) domainStatus(ctx context.Context) []DomainStatus {
+	obs := e.dns.Observe(ctx, e.topo.Domains)
+	e.dns.Noticed(obs)
+	return e.domainsFrom(obs)
+}
+
+// domainsFrom sorts what the servers said by name and type, and judges it.
+func (e *Engine) domainsFrom(obs []switching.Observation) []DomainStatus {
 	byKey := map[[2]string]*DomainStatus{}
 	var out []DomainStatus
 	for _, d := range e.topo.Domains {
@@ -65,14 +73,12 @@ func (e *Engine) domainStatus(ctx context.Context) []DomainStatus {
 	for i := range out {
 		byKey[[2]string{out[i].Name, out[i].Type}] = &out[i]
 	}
-	obs := e.dns.Observe(ctx, e.topo.Domains)
-	e.dns.Noticed(obs)
 	for _, a := range obs {
 		d := byKey[[2]string{a.Name, a.Type}]
 		if d == nil {
 			continue
 		}
-		sa := ServerAnswer{Server: a.Server, Values: a.Values, TTLS: a.TTL, Serial: a.Serial, Site: e.siteOf(a.Values)}
+		sa := ServerAnswer{Server: a.Server, Values: a.Values, TTLS: a.TTL, Serial: a.Serial, Site: e.siteOf(a.Values), Found: a.Found}
 		if sa.Values == nil {
 			sa.Values = []string{}
 		}
@@ -113,7 +119,7 @@ func (e *Engine) judgeDomain(d *DomainStatus) {
 	vote := func(as []ServerAnswer) string {
 		site := ""
 		for _, a := range as {
-			if a.Error != "" || a.Site == "" {
+			if a.Error != "" || a.Site == "" || a.Found {
 				continue
 			}
 			if site != "" && site != a.Site {
@@ -146,22 +152,17 @@ func (e *Engine) CheckDNS(ctx context.Context) ([]DomainStatus, error) {
 }
 
 // CheckBoard looks at every server now: its answers, and how it does itself. The domains
-// are those of CheckDNS, asked for beside it.
+// are what the same answers say, as CheckDNS has them.
 func (e *Engine) CheckBoard(ctx context.Context) (DNSBoard, []DomainStatus, error) {
-	var ds []DomainStatus
-	var b DNSBoard
-	var wg sync.WaitGroup
-	wg.Go(func() { ds = e.domainStatus(ctx) })
-	wg.Go(func() {
-		b = e.dns.Look(ctx, e.topo.Domains, func(values []string) string {
-			if site := e.siteOf(values); site != "foreign" && site != "mixed" {
-				return site
-			}
-			return ""
-		})
+	b := e.dns.Look(ctx, e.topo.Domains, func(values []string) string {
+		if site := e.siteOf(values); site != "foreign" && site != "mixed" {
+			return site
+		}
+		return ""
 	})
-	wg.Wait()
-	return b, ds, ctx.Err()
+	obs := b.Observations()
+	e.dns.Noticed(obs)
+	return b, e.domainsFrom(obs), ctx.Err()
 }
 
 // pauseNow is the pause in force, nil when there is none or it has run out.

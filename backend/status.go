@@ -133,6 +133,8 @@ type ServerAnswer struct {
 	OldUntil *time.Time `json:"old_until"`
 	Serial   uint32     `json:"serial,omitempty"`
 	Error    string     `json:"error,omitempty"`
+	// Found: an NS set names the server, the configuration does not; it has no say in PointsAt.
+	Found bool `json:"found,omitempty"`
 }
 
 // FeedStatus is an upstream feed's attachment.

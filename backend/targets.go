@@ -118,7 +118,11 @@ func (e *Engine) openDNS() (*switching.Switch, error) {
 		o.Providers[p.Name], o.Fingerprints[p.Name] = prov, fingerprint(p)
 	}
 	for _, z := range e.cfg.DNS.Zones {
-		o.Zones = append(o.Zones, switching.Zone{Name: z.Name, Provider: z.Provider, Authoritative: z.Authoritative})
+		sz := switching.Zone{Name: z.Name, Provider: z.Provider, Authoritative: z.Authoritative, Discover: z.Discover, Parents: z.Parents, NameServers: map[string][]string{}}
+		for _, n := range z.NameServers {
+			sz.NameServers[n.Name] = n.Addresses
+		}
+		o.Zones = append(o.Zones, sz)
 	}
 	for _, r := range e.cfg.DNS.Resolvers {
 		o.Resolvers = append(o.Resolvers, switching.Resolver{Name: r.Name, Address: r.Address})

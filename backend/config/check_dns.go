@@ -124,6 +124,44 @@ func (k *checker) zones() {
 		}
 		servers := map[string]string{}
 		k.answering(servers, path, z.Authoritative)
+		k.delegation(path, z)
+	}
+}
+
+// delegation checks what discover goes by.
+func (k *checker) delegation(path string, z Zone) {
+	if !z.Discover && len(z.Parents)+len(z.NameServers) > 0 {
+		list := "parents"
+		if len(z.Parents) == 0 {
+			list = "name_servers"
+		}
+		k.add(path+"."+list, fmt.Sprintf("%s.%s is there, but discover is off", path, list), "discover: true beside it", "add \"discover: true\", or take it out")
+	}
+	if z.Discover && len(z.Parents) == 0 && len(k.c.DNS.Resolvers) == 0 {
+		k.add(path+".discover", path+".discover has nobody to ask for the parent zone", "servers of the parent zone, or resolvers that find them", "add \"parents: [ADDRESS:53]\", or resolvers below dns")
+	}
+	seen := map[string]string{}
+	for j, a := range z.Parents {
+		at := item(path+".parents", j)
+		k.hostPort(at, a)
+		k.unique(seen, at, "parent server", a)
+	}
+	hosts := map[string]string{}
+	for j, n := range z.NameServers {
+		at := item(path+".name_servers", j)
+		switch {
+		case n.Name == "":
+			k.add(at+".name", "name server without a name", "the name in the NS record", "add \"name: ...\"")
+		case !nameOK(n.Name):
+			k.add(at+".name", fmt.Sprintf("%s.name: %q is no domain name", at, shorten(n.Name)), "the name in the NS record", "correct it")
+		}
+		k.unique(hosts, at+".name", "name server", n.Name)
+		if len(n.Addresses) == 0 {
+			k.add(at+".addresses", at+" has no addresses", "at least one host:port", "add \"addresses: [ADDRESS:53]\", or take the name server out")
+		}
+		for i, a := range n.Addresses {
+			k.hostPort(item(at+".addresses", i), a)
+		}
 	}
 }
 

@@ -251,6 +251,23 @@ type Zone struct {
 	Name          string   `yaml:"name"`
 	Provider      string   `yaml:"provider"`      // name of the provider that holds it
 	Authoritative []string `yaml:"authoritative"` // host:port of every server that answers for it
+	// Discover: `dns check` and the board also ask the parent zone and the zone itself who
+	// answers for it, compare the two NS sets, and look at every address of every name
+	// server in them, listed under authoritative or not.
+	Discover bool `yaml:"discover"`
+	// Parents: host:port of servers of the parent zone, for discover; default those that
+	// the resolvers find.
+	Parents []string `yaml:"parents"`
+	// NameServers: addresses of name servers in place of what DNS says, for discover; where
+	// they are behind address translation or on another port than 53.
+	NameServers []NameServer `yaml:"name_servers"`
+}
+
+// NameServer gives a name server's addresses.
+type NameServer struct {
+	Name string `yaml:"name"`
+	// Addresses: host:port of each.
+	Addresses []string `yaml:"addresses"`
 }
 
 // Resolver is a resolver whose users we care for.

@@ -88,7 +88,11 @@ func (c *Config) applyDefaults() {
 		}
 	}
 	for i := range c.DNS.Zones {
-		c.DNS.Zones[i].Name = dnsName(c.DNS.Zones[i].Name)
+		z := &c.DNS.Zones[i]
+		z.Name = dnsName(z.Name)
+		for j := range z.NameServers {
+			z.NameServers[j].Name = dnsName(z.NameServers[j].Name)
+		}
 	}
 	for i := range c.Domains {
 		c.domainDefaults(&c.Domains[i])

@@ -82,6 +82,7 @@ func reference(t *testing.T) string {
 		{"dns", "DNS"},
 		{"dns.providers[]", "Provider"},
 		{"dns.zones[]", "Zone"},
+		{"dns.zones[].name_servers[]", "NameServer"},
 		{"dns.resolvers[]", "Resolver"},
 		{"dns.armed", "Armed"},
 		{"upstreams[]", "Upstream"},

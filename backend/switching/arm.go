@@ -249,7 +249,7 @@ func (s *Switch) Noticed(obs []Observation) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range obs {
-		if !o.Authoritative || o.Err != nil {
+		if !o.Authoritative || o.Found || o.Err != nil {
 			continue
 		}
 		zone := dnsproviders.CanonicalName(o.Zone)

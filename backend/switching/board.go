@@ -29,6 +29,8 @@ type Board struct {
 	Authoritative Share    `json:"authoritative"`
 	Resolvers     Share    `json:"resolvers"`
 	Forecast      Forecast `json:"forecast"`
+	// Delegations of the zones that discover, by zone.
+	Delegations []Delegation `json:"delegations,omitempty"`
 }
 
 // Bad tells whether users get no or wrong answers, or soon will.
@@ -41,6 +43,10 @@ type ServerLine struct {
 	Role   string `json:"role"` // authoritative, resolver
 	Zone   string `json:"zone,omitempty"`
 	Server string `json:"server"`
+	// Host is the name server's name, when a zone's NS sets were asked for.
+	Host string `json:"host,omitempty"`
+	// Found: only an NS set names it, the configuration does not.
+	Found bool `json:"found,omitempty"`
 	// State: ok, old, lagging, lame, silent, differs.
 	State string `json:"state"`
 	Share
@@ -75,20 +81,41 @@ type summary struct {
 	health []propagation.Health
 	zones  map[string]Zone
 	memory *memory
+	// found are servers that only the NS sets name; they do not say what is newest while
+	// another one does.
+	found       []propagation.Health
+	delegations []Delegation
 }
 
 // sum counts the rows and finds what is wrong.
 func (b *Board) sum(s summary) {
 	b.At, b.Total, b.Agreed, b.OldUntil = s.now, 0, 0, time.Time{}
 	b.Authoritative, b.Resolvers = Share{}, Share{}
-	signed := map[string]bool{}
 	newest := newestSerials(s.health)
-	for _, h := range s.health {
-		signed[h.Zone] = signed[h.Zone] || h.Signed
+	for z, n := range newestSerials(s.found) {
+		if _, known := newest[z]; !known {
+			newest[z] = n
+		}
+	}
+	all := slices.Concat(s.health, s.found)
+	signed, signs := map[string]bool{}, map[string]bool{}
+	for _, h := range all {
+		signs[h.Zone] = signs[h.Zone] || h.Signed
+		signed[h.Zone] = signs[h.Zone]
 	}
 	lines := b.count()
 	var f finder
-	for _, h := range s.health {
+	for _, d := range s.delegations {
+		signed[d.Zone] = signed[d.Zone] || d.DS
+		f.delegation(d, s.zones[d.Zone].servers(), signs[d.Zone])
+		for server, host := range d.hosts(s.zones[d.Zone].servers()) {
+			if l := lines[[2]string{d.Zone, server}]; l != nil {
+				l.Host = host
+			}
+		}
+	}
+	b.Delegations = s.delegations
+	for _, h := range all {
 		n := newest[h.Zone]
 		f.health(h, n, signed[h.Zone], s.now)
 		if l := lines[[2]string{h.Zone, h.Server}]; l != nil {
@@ -100,7 +127,7 @@ func (b *Board) sum(s summary) {
 		for server, t := range s.memory.traits {
 			if l := lines[[2]string{"", server}]; l != nil {
 				l.Trait = t.Kind
-				f.add(t.Kind, "", server, t.Name, t.Type, t.Detail)
+				f.add(t.Kind, "", server, t.Name, t.Type, t.say, t.data)
 			}
 		}
 	}
@@ -125,7 +152,7 @@ func (b *Board) count() map[[2]string]*ServerLine {
 		if !ok {
 			at = len(b.Servers)
 			index[k] = at
-			b.Servers = append(b.Servers, ServerLine{Role: role, Zone: k[0], Server: r.Server})
+			b.Servers = append(b.Servers, ServerLine{Role: role, Zone: k[0], Server: r.Server, Found: r.Found})
 		}
 		l := &b.Servers[at]
 		l.take(r)

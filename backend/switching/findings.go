@@ -3,9 +3,7 @@ package switching
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders/propagation"
@@ -33,6 +31,10 @@ type Finding struct {
 	Text   string `json:"text"`
 	// Do is the next step.
 	Do string `json:"do"`
+	// Sentence and Data are what Text is made of: Sentence is one of FindingSentences, Data
+	// fills its {places}.
+	Sentence string            `json:"sentence"`
+	Data     map[string]string `json:"data,omitempty"`
 }
 
 // FindingKind is what a kind of finding means; docs/verification.md has a row for each.
@@ -51,6 +53,7 @@ var findingKinds = []FindingKind{
 	{"signature-wrong", LevelBad, "the signature does not hold against the zone's own keys: sign the zone anew, or publish the key"},
 	{"signature-missing", LevelBad, "the zone is signed, this answer is not: sign the zone anew on this server"},
 	{"unsigned", LevelBad, "the parent or other servers say that the zone is signed, this server is not: transfer the signed zone to it"},
+	{"negative", LevelBad, "the resolver says that the name does not exist: flush it there, see that no name was missing during the switch"},
 	{"lagging", LevelWarn, "the server is behind: see NOTIFY and zone transfer to it; users who ask it get old answers"},
 	{"differs", LevelWarn, "the server gives other answers than the one with the newest serial"},
 	{"signature-soon", LevelWarn, "the signature ends within two days: see that the signer runs"},
@@ -59,7 +62,13 @@ var findingKinds = []FindingKind{
 	{TraitKeeps, LevelWarn, "users behind this resolver keep old answers longer than the TTL: flush the names there"},
 	{"resolver-silent", LevelWarn, "see whether the resolver runs; its users may be without names"},
 	{"resolver-refuses", LevelWarn, "the resolver does not answer this machine, or fails to resolve (SERVFAIL): see its log and whom it allows"},
-	{"negative", LevelBad, "the resolver says that the name does not exist: flush it there, see that no name was missing during the switch"},
+	{"ns-differ", LevelWarn, "make the NS set at the parent (at the registrar) and the one in the zone the same: some users ask servers that others never ask"},
+	{"ns-unlisted", LevelWarn, "users ask this server: add it to the zone's authoritative servers in the configuration, or take it out of the NS sets"},
+	{"ns-no-address", LevelWarn, "give the name server an address record, or take it out of the NS sets: resolvers lose time on it"},
+	{"ns-unused", LevelNote, "users do not ask this server: right for a hidden primary, else add it to the NS sets"},
+	{"ns-no-route", LevelNote, "check this server from a machine that reaches it; users with that address family ask it"},
+	{"ns-unknown", LevelNote, "see that this machine reaches the servers of the parent zone, or name them in parents"},
+	{"ns-no-ds", LevelNote, "nobody checks the signatures: publish the DS record at the registrar when the zone is meant to be signed"},
 }
 
 // FindingKinds lists every kind of finding, worst first.
@@ -75,7 +84,7 @@ type finder struct {
 	out []Finding
 }
 
-func (f *finder) add(kind, zone, server, name, typ, detail string) {
+func (f *finder) add(kind, zone, server, name, typ string, say saying, d data) {
 	k := [3]string{kind, zone, server}
 	if i, ok := f.at[k]; ok {
 		f.out[i].Count++
@@ -86,16 +95,14 @@ func (f *finder) add(kind, zone, server, name, typ, detail string) {
 	}
 	spec := findingKinds[rank(kind)]
 	f.at[k] = len(f.out)
-	f.out = append(f.out, Finding{Level: spec.Level, Kind: kind, Zone: zone, Server: server, Name: name, Type: typ, Count: 1, Text: detail, Do: spec.Do})
+	f.out = append(f.out, Finding{Level: spec.Level, Kind: kind, Zone: zone, Server: server, Name: name, Type: typ, Count: 1, Do: spec.Do, Sentence: string(say), Data: d})
 }
 
 // list is what was found, worst first, each with its count in the text.
 func (f *finder) list() []Finding {
 	out := slices.Clone(f.out)
 	for i := range out {
-		if x := &out[i]; x.Count > 1 && x.Name != "" {
-			x.Text = fmt.Sprintf("%s (and %d more)", x.Text, x.Count-1)
-		}
+		out[i].Text, _ = out[i].In(func(s string) string { return s })
 	}
 	slices.SortStableFunc(out, func(a, b Finding) int { return cmp.Compare(rank(a.Kind), rank(b.Kind)) })
 	if out == nil {
@@ -108,16 +115,16 @@ const signatureSoon = 48 * time.Hour
 
 // signature judges the dates of a signature and whether it holds.
 func (f *finder) signature(zone, server, name, typ string, g *propagation.Signature, now time.Time) {
-	what := strings.TrimSpace(name + " " + typ)
+	date := func(t time.Time) data { return set(name, typ).with("time", t.Local().Format(time.DateTime)) }
 	switch {
 	case g.Err != nil:
-		f.add("signature-wrong", zone, server, name, typ, fmt.Sprintf("%s: %v", what, g.Err))
+		f.add("signature-wrong", zone, server, name, typ, sayWrong, set(name, typ).err(g.Err))
 	case now.After(g.Expiration):
-		f.add("signature-expired", zone, server, name, typ, fmt.Sprintf("the signature of %s ended at %s", what, g.Expiration.Local().Format(time.DateTime)))
+		f.add("signature-expired", zone, server, name, typ, sayExpired, date(g.Expiration))
 	case now.Before(g.Inception.Add(-5 * time.Minute)):
-		f.add("signature-future", zone, server, name, typ, fmt.Sprintf("the signature of %s begins at %s", what, g.Inception.Local().Format(time.DateTime)))
+		f.add("signature-future", zone, server, name, typ, sayFuture, date(g.Inception))
 	case g.Expiration.Sub(now) < signatureSoon:
-		f.add("signature-soon", zone, server, name, typ, fmt.Sprintf("the signature of %s ends at %s", what, g.Expiration.Local().Format(time.DateTime)))
+		f.add("signature-soon", zone, server, name, typ, saySoon, date(g.Expiration))
 	}
 }
 
@@ -130,23 +137,23 @@ func (f *finder) health(h propagation.Health, newest uint32, signed bool, now ti
 		return
 	}
 	if h.UDP != nil {
-		f.add("no-udp", z, s, "", "", fmt.Sprintf("answers over TCP, not over UDP: %v", h.UDP))
+		f.add("no-udp", z, s, "", "", sayNoUDP, data{}.err(h.UDP))
 	}
 	if h.TCP != nil {
-		f.add("no-tcp", z, s, "", "", fmt.Sprintf("answers over UDP, not over TCP: %v", h.TCP))
+		f.add("no-tcp", z, s, "", "", sayNoTCP, data{}.err(h.TCP))
 	}
 	if !h.AA {
-		f.add("lame", z, s, "", "", "answers without authority for "+z)
+		f.add("lame", z, s, "", "", sayLame, data{"zone": z})
 		return
 	}
 	if newer(newest, h.Serial) {
-		f.add("lagging", z, s, "", "", fmt.Sprintf("has serial %d, %d behind %d", h.Serial, newest-h.Serial, newest))
+		f.add("lagging", z, s, "", "", sayLagging, serials(h, newest))
 	}
 	switch {
 	case h.Sig != nil:
 		f.signature(z, s, z, "SOA", h.Sig, now)
 	case signed && !h.Signed:
-		f.add("unsigned", z, s, "", "", "its SOA has no signature")
+		f.add("unsigned", z, s, "", "", sayUnsigned, nil)
 	}
 }
 
@@ -165,11 +172,11 @@ func (f *finder) failure(zone, server, name, typ string, err error, authoritativ
 		zone = ""
 		kind = map[string]string{"silent": "resolver-silent", "refuses": "resolver-refuses", "lame": "resolver-refuses", "unreadable": "unreadable"}[kind]
 	}
-	detail := err.Error()
-	if name != "" {
-		detail = fmt.Sprintf("%s %s: %v", name, typ, err)
+	if name == "" {
+		f.add(kind, zone, server, "", "", sayError, data{}.err(err))
+		return
 	}
-	f.add(kind, zone, server, name, typ, detail)
+	f.add(kind, zone, server, name, typ, saySetError, set(name, typ).err(err))
 }
 
 // rows judges answers. Old answers of a server that is known to lag, and the silence of
@@ -192,15 +199,15 @@ func (f *finder) rows(rows []Row, signed map[string]bool, now time.Time) {
 			}
 			continue
 		case !r.Authoritative && len(r.Got) == 0 && len(r.Want) > 0:
-			f.add("negative", "", r.Server, r.Name, r.Type, fmt.Sprintf("%s %s does not exist there until %s, the authoritative servers have %s", r.Name, r.Type, clock(r.OldUntil), text(r.Want)))
+			f.add("negative", "", r.Server, r.Name, r.Type, sayNegative, set(r.Name, r.Type).with("time", clock(r.OldUntil)).with("want", text(r.Want)))
 		case r.Authoritative && r.State == RowUnknown:
 			kind := "same-serial"
 			if r.Serial == 0 {
 				kind = "differs"
 			}
-			f.add(kind, r.Zone, r.Server, r.Name, r.Type, fmt.Sprintf("%s %s is %s here and something else at another server", r.Name, r.Type, text(r.Got)))
+			f.add(kind, r.Zone, r.Server, r.Name, r.Type, saySplit, set(r.Name, r.Type).with("got", text(r.Got)))
 		case r.Authoritative && r.State != RowNew && !has(r.Zone, r.Server, "lagging"):
-			f.add("differs", r.Zone, r.Server, r.Name, r.Type, fmt.Sprintf("%s %s is %s, expected %s", r.Name, r.Type, text(r.Got), text(r.Want)))
+			f.add("differs", r.Zone, r.Server, r.Name, r.Type, sayDiffers, set(r.Name, r.Type).with("got", text(r.Got)).with("want", text(r.Want)))
 		}
 		if !r.Authoritative {
 			continue
@@ -209,7 +216,7 @@ func (f *finder) rows(rows []Row, signed map[string]bool, now time.Time) {
 		case r.Sig != nil:
 			f.signature(r.Zone, r.Server, r.Name, r.Type, r.Sig, now)
 		case signed[r.Zone] && len(r.Got) > 0 && !has(r.Zone, r.Server, "unsigned"):
-			f.add("signature-missing", r.Zone, r.Server, r.Name, r.Type, fmt.Sprintf("%s %s has no signature", r.Name, r.Type))
+			f.add("signature-missing", r.Zone, r.Server, r.Name, r.Type, sayNoSignature, set(r.Name, r.Type))
 		}
 	}
 }

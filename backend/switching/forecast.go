@@ -89,7 +89,3 @@ func (s Share) Percent() int {
 	}
 	return s.New * 100 / s.Total
 }
-
-func fmtTTL(got, most uint32) string {
-	return fmt.Sprintf("it gives a TTL of %d s where the authoritative servers give %d s", got, most)
-}

@@ -1,6 +1,7 @@
 package switching
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -15,84 +16,163 @@ import (
 // is right is what the authoritative server with the newest serial says. siteOf names
 // the site that owns values, "" for none: an answer that belongs to another site is an old
 // one. The switch remembers what it saw: only a later look can tell that a resolver keeps
-// answers longer than their TTL. Servers are asked side by side, none waits for another.
+// answers longer than their TTL. Servers are asked side by side, none waits for another,
+// and a silent one costs its own time-outs only.
+//
+// Of zones that discover, the servers that the parent and the zone itself name are asked
+// as well. They do not decide what is right while a configured server answers.
 func (s *Switch) Look(ctx context.Context, domains []failoverplan.Domain, siteOf func([]string) string) Board {
-	var b Board
-	var all []*pursuit
-	type place struct {
-		addr          string
-		authoritative bool
+	l := &looking{s: s, ctx: ctx}
+	var rows []Row
+	var ps pursuits
+	byZone := map[string][]failoverplan.Domain{}
+	for _, d := range domains {
+		zone := dnsproviders.CanonicalName(d.Zone)
+		byZone[zone] = append(byZone[zone], d)
 	}
-	at := map[place]*pursuit{}
-	add := func(srv propagation.Server, zone string, d failoverplan.Domain) {
-		p := at[place{srv.Addr, srv.Authoritative}]
-		if p == nil {
-			p = &pursuit{server: srv}
-			at[place{srv.Addr, srv.Authoritative}] = p
-			all = append(all, p)
-		}
-		if srv.Authoritative && !slices.Contains(p.zones, zone) {
-			p.zones = append(p.zones, zone)
-		}
-		for _, t := range d.Types {
-			p.open = append(p.open, asked{row: len(b.Rows), zone: zone})
-			b.Rows = append(b.Rows, Row{
-				Zone: zone, Station: d.Station, Server: srv.Name, Authoritative: srv.Authoritative,
-				Name: dnsproviders.CanonicalName(d.Name), Type: t, State: RowSilent, Err: propagation.ErrNoAnswer,
-			})
+	var found []*foundServers
+	var beside sync.WaitGroup
+	for zone, ds := range byZone {
+		if z := s.zones[zone]; z.Discover {
+			f := &foundServers{zone: z}
+			found = append(found, f)
+			beside.Go(func() { f.ask(l, ds) })
 		}
 	}
 	resolvers := s.resolvers()
 	for _, d := range domains {
 		zone := dnsproviders.CanonicalName(d.Zone)
 		for _, srv := range slices.Concat(s.zones[zone].servers(), resolvers) {
-			add(srv, zone, d)
+			rows = ps.add(rows, srv, zone, d)
 		}
 	}
-	o := s.check()
-	if o.Workers <= 0 {
-		o.Workers = 16
+	health := l.all(ps.list, rows)
+	beside.Wait()
+	slices.SortFunc(found, func(a, b *foundServers) int { return cmp.Compare(a.zone.Name, b.zone.Name) })
+	now := s.opt.Now()
+	sum := summary{now: now, health: health, zones: s.zones}
+	ts := truths(rows)
+	for _, f := range found {
+		for k, t := range truths(f.rows) {
+			if _, known := ts[k]; !known {
+				ts[k] = t
+			}
+		}
+		rows = append(rows, f.rows...)
+		sum.found = append(sum.found, f.health...)
+		sum.delegations = append(sum.delegations, f.delegation)
 	}
-	o.Workers = max(1, o.Workers/max(1, len(all)))
-	var mu sync.Mutex
-	var health []propagation.Health
+	was := s.memory.Load()
+	judge(rows, ts, was, siteOf)
+	sum.memory = was.next(rows, ts, now)
+	s.memory.CompareAndSwap(was, sum.memory) // a look beside this one has remembered as much
+	b := Board{Rows: rows}
+	b.sum(sum)
+	return b
+}
+
+// looking is one Look.
+type looking struct {
+	s   *Switch
+	ctx context.Context //nolint:containedctx // it lives as long as the call
+}
+
+// pursuits are the servers of a look, each once, with what to ask it.
+type pursuits struct {
+	at   map[pursued]*pursuit
+	list []*pursuit
+}
+
+type pursued struct {
+	addr          string
+	authoritative bool
+}
+
+// add gives a server a domain's questions, and appends their rows.
+func (ps *pursuits) add(rows []Row, srv propagation.Server, zone string, d failoverplan.Domain) []Row {
+	k := pursued{srv.Addr, srv.Authoritative}
+	p := ps.at[k]
+	if p == nil {
+		if ps.at == nil {
+			ps.at = map[pursued]*pursuit{}
+		}
+		p = &pursuit{server: srv}
+		ps.at[k] = p
+		ps.list = append(ps.list, p)
+	}
+	if srv.Authoritative && !slices.Contains(p.zones, zone) {
+		p.zones = append(p.zones, zone)
+	}
+	name := dnsproviders.CanonicalName(d.Name)
+	for _, t := range d.Types {
+		p.open = append(p.open, asked{row: len(rows), zone: zone})
+		rows = append(rows, Row{
+			Zone: zone, Station: d.Station, Server: srv.Name, Authoritative: srv.Authoritative,
+			Name: name, Type: t, State: RowSilent, Err: propagation.ErrNoAnswer,
+		})
+	}
+	return rows
+}
+
+// all asks every server side by side, and returns how the authoritative ones do.
+func (l *looking) all(ps []*pursuit, rows []Row) []propagation.Health {
+	o := l.s.check().Each(len(ps))
+	health := make([][]propagation.Health, len(ps))
 	var wg sync.WaitGroup
-	for _, p := range all {
+	for i, p := range ps {
 		wg.Go(func() {
-			mine := s.inspectAll(ctx, p)
+			health[i] = l.inspect(p)
 			o := o
 			o.Signatures = true
-			for _, h := range mine {
+			for _, h := range health[i] {
+				if h.Silent() {
+					p.mute(rows, h.UDP, l.s.opt.Now())
+					return
+				}
 				if h.Signed {
 					o.Keys = append(o.Keys, h.Keys)
 				}
 			}
-			p.look(ctx, b.Rows, o)
-			mu.Lock()
-			health = append(health, mine...)
-			mu.Unlock()
+			p.look(l.ctx, rows, o)
 		})
 	}
 	wg.Wait()
-	now := s.opt.Now()
-	ts, was := truths(b.Rows), s.memory.Load()
-	judge(b.Rows, ts, was, siteOf)
-	next := was.next(b.Rows, ts, now)
-	s.memory.CompareAndSwap(was, next) // a look beside this one has remembered as much
-	b.sum(summary{now: now, health: health, zones: s.zones, memory: next})
-	return b
+	return slices.Concat(health...)
 }
 
-// inspectAll looks at an authoritative server for each of its zones; after a silent one
-// the rest is not asked.
-func (s *Switch) inspectAll(ctx context.Context, p *pursuit) []propagation.Health {
+// inspect looks at an authoritative server for each of its zones; after silence the rest
+// is not asked.
+func (l *looking) inspect(p *pursuit) []propagation.Health {
 	var out []propagation.Health
 	for _, z := range p.zones {
-		h := propagation.Inspect(ctx, p.server, z, s.check())
+		h := propagation.Inspect(l.ctx, p.server, z, l.s.check())
 		out = append(out, h)
-		if h.UDP != nil && h.TCP != nil {
+		if h.Silent() {
 			break
 		}
 	}
 	return out
+}
+
+// foundServers are the servers of a zone that only its NS sets name.
+type foundServers struct {
+	zone       Zone
+	delegation Delegation
+	rows       []Row
+	health     []propagation.Health
+}
+
+// ask finds the servers and asks those that are not in the configuration.
+func (f *foundServers) ask(l *looking, ds []failoverplan.Domain) {
+	f.delegation = l.s.delegation(l.ctx, f.zone)
+	var ps pursuits
+	for _, srv := range f.delegation.unlisted() {
+		for _, d := range ds {
+			f.rows = ps.add(f.rows, srv, f.zone.Name, d)
+		}
+	}
+	for i := range f.rows {
+		f.rows[i].Found = true
+	}
+	f.health = l.all(ps.list, f.rows)
 }

@@ -1,6 +1,7 @@
 package switching
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -59,6 +60,9 @@ type Trait struct {
 	Name   string    `json:"name"`
 	Type   string    `json:"type"`
 	Detail string    `json:"detail"`
+
+	say  saying
+	data data
 }
 
 // grace covers whole-second TTLs and the way of an answer.
@@ -105,11 +109,11 @@ func (m *memory) next(rows []Row, ts map[key]truth, now time.Time) *memory {
 			}
 			continue
 		}
-		var kind, detail string
+		var seenNow Trait
 		if r.State == RowNew {
-			kind, detail = stretches(r, n.names[k], now)
+			seenNow = stretches(r, n.names[k], now)
 		} else if t := ts[k]; t.agreed && !t.split {
-			kind, detail = overstays(r, n.names[k], was, seen)
+			seenNow = overstays(r, n.names[k], was, seen)
 			said := saidMemory{values: r.Got, ttl: r.TTL, since: r.At, promise: r.At.Add(seconds(r.TTL))}
 			if seen && slices.Equal(was.values, r.Got) {
 				said.promise = was.promise
@@ -119,8 +123,9 @@ func (m *memory) next(rows []Row, ts map[key]truth, now time.Time) *memory {
 			}
 			n.said[sk] = said
 		}
-		if kind != "" {
-			n.traits = withTrait(n.traits, r.Server, Trait{Kind: kind, At: r.At, Name: r.Name, Type: r.Type, Detail: detail})
+		if seenNow.Kind != "" {
+			seenNow.At, seenNow.Name, seenNow.Type = r.At, r.Name, r.Type
+			n.traits = withTrait(n.traits, r.Server, seenNow)
 		}
 	}
 	return n
@@ -151,45 +156,49 @@ func (x nameMemory) allowed(now time.Time) uint32 {
 }
 
 // stretches: a right answer with a TTL that nobody has given it.
-func stretches(r *Row, x nameMemory, now time.Time) (kind, detail string) {
+func stretches(r *Row, x nameMemory, now time.Time) Trait {
 	switch most := x.allowed(now); {
 	case r.Stale:
-		return TraitStale, "it says itself that its answer has expired"
+		return trait(TraitStale, sayStale, nil)
 	case len(r.Got) > 0 && x.ttl > 0 && r.TTL > most+1:
-		return TraitStretches, fmtTTL(r.TTL, most)
+		return trait(TraitStretches, sayStretch, data{"ttl": fmt.Sprint(r.TTL), "most": fmt.Sprint(most)})
 	}
-	return "", ""
+	return Trait{}
 }
 
 // overstays: an answer from before that should be gone, or that is given a longer life
 // than any cache can have for it.
-func overstays(r *Row, x nameMemory, was saidMemory, seen bool) (kind, detail string) {
+func overstays(r *Row, x nameMemory, was saidMemory, seen bool) Trait {
 	if r.Stale {
-		return TraitStale, "it says itself that its answer has expired"
+		return trait(TraitStale, sayStale, nil)
 	}
 	var limit time.Time
 	switch {
 	case len(r.Got) == 0:
-		return "", "" // "no such name" has a life of its own
+		return Trait{} // "no such name" has a life of its own
 	case !x.changed.IsZero() && slices.Equal(r.Got, x.before):
 		limit = x.changed.Add(seconds(x.beforeTTL))
 		if end := r.At.Add(seconds(r.TTL)); !r.At.After(limit.Add(grace)) && end.After(limit.Add(grace)) {
-			return TraitStretches, "it keeps the old answer until " + clock(end) + "; its TTL ended at " + clock(limit) + " at the latest"
+			return trait(TraitStretches, sayKeeps, data{"end": clock(end), "limit": clock(limit)})
 		}
 	case seen && slices.Equal(was.values, r.Got):
 		limit = was.promise
 	default:
-		return "", ""
+		return Trait{}
 	}
 	if !r.At.After(limit.Add(grace)) {
-		return "", ""
+		return Trait{}
 	}
-	detail = "it gave the old answer at " + clock(r.At) + "; its TTL had ended at " + clock(limit)
+	times := data{"time": clock(r.At), "limit": clock(limit)}
 	still := seen && slices.Equal(was.values, r.Got) && was.ttl == r.TTL && r.At.Sub(was.since) >= 2*time.Second
 	if r.TTL == staleTTL || r.TTL <= staleTTL && still {
-		return TraitStale, detail + ", and the TTL does not count down"
+		return trait(TraitStale, sayStanding, times)
 	}
-	return TraitKeeps, detail
+	return trait(TraitKeeps, sayOverdue, times)
+}
+
+func trait(kind string, say saying, d data) Trait {
+	return Trait{Kind: kind, Detail: say.fill(d), say: say, data: d}
 }
 
 func withTrait(ts map[string]Trait, server string, t Trait) map[string]Trait {

@@ -25,7 +25,9 @@ type Observation struct {
 	// OldUntil, at a resolver whose answer is not that of the authoritative servers
 	// (which agree): until when it may give it.
 	OldUntil time.Time
-	Err      error
+	// Found: the configuration does not have the server; an NS set of the zone names it.
+	Found bool
+	Err   error
 }
 
 // Observe asks every authoritative server and every watched resolver for every type of
@@ -100,6 +102,19 @@ func (s *Switch) Observe(ctx context.Context, domains []failoverplan.Domain) []O
 			})
 			markOld(obs)
 			out = append(out, obs...)
+		}
+	}
+	return out
+}
+
+// Observations are the board's answers as Observe gives them, in the board's order.
+func (b Board) Observations() []Observation {
+	out := make([]Observation, len(b.Rows))
+	for i := range b.Rows {
+		r := &b.Rows[i]
+		out[i] = Observation{
+			Name: r.Name, Type: r.Type, Station: r.Station, Zone: r.Zone, Server: r.Server, Authoritative: r.Authoritative,
+			Values: r.Got, TTL: r.TTL, Serial: r.Serial, At: r.At, OldUntil: r.OldUntil, Found: r.Found, Err: r.Err,
 		}
 	}
 	return out

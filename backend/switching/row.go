@@ -27,7 +27,9 @@ type Row struct {
 	Zone, Station string
 	Server        string
 	Authoritative bool
-	Name, Type    string
+	// Found: the configuration does not have the server; an NS set of the zone names it.
+	Found      bool
+	Name, Type string
 	// Want is what it should say: the plan's value, or without a plan what the
 	// authoritative servers say. Canonical and sorted, as Got.
 	Want, Got   []string

@@ -24,6 +24,12 @@ type Zone struct {
 	Authoritative []string
 	// Also are further providers that hold the zone and are kept equal.
 	Also []Twin
+	// Discover asks the parent and the zone itself who answers for it, and looks at those
+	// servers, too. Parents are servers of the parent zone, host:port; empty = found through
+	// the resolvers. NameServers are addresses by name, in place of what DNS says.
+	Discover    bool
+	Parents     []string
+	NameServers map[string][]string
 }
 
 // Twin is a further provider of a zone with the servers that answer from it.
@@ -81,6 +87,8 @@ type Switch struct {
 	holds map[place]*hold
 	wrote map[place]int // writes so far
 	locks map[place]chan struct{}
+
+	delegations map[string]knownDelegation // by zone
 }
 
 // New returns a Switch; it opens no connection. The error lists every wrong option.
@@ -97,7 +105,7 @@ func New(o Options) (*Switch, error) {
 	if o.OnNotice == nil {
 		o.OnNotice = func(Notice) {}
 	}
-	s := &Switch{opt: o, zones: map[string]Zone{}, holds: map[place]*hold{}, wrote: map[place]int{}, locks: map[place]chan struct{}{}}
+	s := &Switch{opt: o, zones: map[string]Zone{}, holds: map[place]*hold{}, wrote: map[place]int{}, locks: map[place]chan struct{}{}, delegations: map[string]knownDelegation{}}
 	var errs []error
 	address := func(what, a string) {
 		if h, p, err := net.SplitHostPort(a); err != nil || h == "" || p == "" {
@@ -115,6 +123,14 @@ func New(o Options) (*Switch, error) {
 		}
 		for _, a := range z.Authoritative {
 			address("zone "+z.Name, a)
+		}
+		for _, a := range z.Parents {
+			address("zone "+z.Name+": parent", a)
+		}
+		for _, as := range z.NameServers {
+			for _, a := range as {
+				address("zone "+z.Name+": name server", a)
+			}
 		}
 		for _, t := range z.Also {
 			if o.Providers[t.Provider] == nil || t.Provider == z.Provider {

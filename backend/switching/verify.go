@@ -98,8 +98,10 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 	var b Board
 	var all []*pursuit
 	at := map[string]*pursuit{}
+	var zones []string
 	for _, zc := range changes {
 		zone := dnsproviders.CanonicalName(zc.Zone)
+		zones = append(zones, zone)
 		ss, err := servers(zone)
 		if err != nil {
 			return b, err
@@ -128,17 +130,18 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 		}
 	}
 	healths := s.inspectBeside(ctx, all)
-	o := s.check()
-	if o.Workers <= 0 {
-		o.Workers = 16
-	}
-	o.Workers, o.Signatures = max(1, o.Workers/max(1, len(all))), true
+	o := s.check().Each(len(all))
+	o.Signatures = true
 	var wg sync.WaitGroup
 	for _, p := range all {
 		wg.Go(func() { p.pursue(ctx, b.Rows, o) })
 	}
 	wg.Wait()
-	b.sum(summary{now: s.opt.Now(), health: healths(), zones: s.zones, memory: s.memory.Load()})
+	var known []Delegation
+	if len(all) > 0 && all[0].server.Authoritative {
+		known = s.delegationsKnown(zones)
+	}
+	b.sum(summary{now: s.opt.Now(), health: healths(), zones: s.zones, memory: s.memory.Load(), delegations: known})
 	if b.Agreed == b.Total {
 		return b, nil
 	}
@@ -159,6 +162,13 @@ func (p *pursuit) pursue(ctx context.Context, rows []Row, o propagation.Options)
 			t.Stop()
 			return
 		}
+	}
+}
+
+// mute leaves the rows of a server that is known to be silent unasked.
+func (p *pursuit) mute(rows []Row, err error, now time.Time) {
+	for _, a := range p.open {
+		rows[a.row].fill(propagation.Answer{Err: err, At: now}, a.before)
 	}
 }
 

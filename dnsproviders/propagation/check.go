@@ -98,6 +98,14 @@ var (
 	ErrUnreadable = errors.New("unreadable answer")
 )
 
+// Each are the options for one of n servers that are asked side by side: its share of the
+// workers, and as many as it takes to find out within one question's time that it is silent.
+func (o Options) Each(n int) Options {
+	o = o.withDefaults()
+	o.Workers = max(silentAfter, o.Workers/max(1, n))
+	return o
+}
+
 // silentAfter is the number of questions in a row without any answer after which a
 // server is not asked the rest.
 const silentAfter = 3
@@ -106,8 +114,7 @@ const silentAfter = 3
 // then question, as given. It returns when all have answered or failed; when ctx ends,
 // the rest have its error. Safe for concurrent use.
 func Check(ctx context.Context, servers []Server, questions []Question, o Options) []Answer {
-	o = o.withDefaults()
-	o.Workers = max(1, o.Workers/max(1, len(servers)))
+	o = o.Each(len(servers))
 	out := make([]Answer, len(servers)*len(questions))
 	var wg sync.WaitGroup
 	for i, s := range servers {
@@ -134,13 +141,19 @@ func Each(ctx context.Context, s Server, qs []Question, o Options, f func(i int,
 	o = o.withDefaults()
 	t := &target{server: s, opt: o}
 	next := make(chan int)
+	heard := make(chan struct{}) // closed at the first answer, or when the first questions have none
+	var answered atomic.Bool
+	var tried atomic.Int32
+	var once sync.Once
 	go func() {
 		defer close(next)
 		for i := range qs {
+			if i == silentAfter {
+				<-heard // a silent server is asked no more than these, all at once
+			}
 			next <- i
 		}
 	}()
-	var answered atomic.Bool
 	var wg sync.WaitGroup
 	for range min(o.Workers, len(qs)) {
 		wg.Go(func() {
@@ -152,6 +165,9 @@ func Each(ctx context.Context, s Server, qs []Question, o Options, f func(i int,
 					answered.Store(true)
 				}
 				f(i, a)
+				if a.Err == nil || tried.Add(1) == silentAfter {
+					once.Do(func() { close(heard) })
+				}
 			}
 		})
 	}

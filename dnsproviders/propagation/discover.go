@@ -69,12 +69,14 @@ type NameServer struct {
 // address of each. It asks a bounded number of servers and returns what it has when ctx
 // ends. Safe for concurrent use.
 func Discover(ctx context.Context, zone string, o DiscoverOptions) Delegation {
-	x := &discovery{zone: rr.Name(zone), o: o, opt: Options{Timeout: o.Timeout}.withDefaults(), glue: map[string][]string{}}
+	x := &discovery{zone: rr.Name(zone), o: o, opt: Options{Timeout: o.Timeout}.withDefaults()}
 	d := Delegation{Zone: x.zone}
 	var wg sync.WaitGroup
-	wg.Go(func() { d.Parent, d.DS, d.ParentErr = x.parent(ctx) })
+	var up referral
+	wg.Go(func() { up, d.ParentErr = x.parent(ctx) })
 	wg.Go(func() { d.Child, d.ChildErr = x.child(ctx) })
 	wg.Wait()
+	d.Parent, d.DS, x.glue = up.ns, up.ds, up.glue
 	both := slices.Concat(d.Parent, d.Child)
 	slices.Sort(both)
 	both = slices.Compact(both)
@@ -95,7 +97,7 @@ type discovery struct {
 	zone string
 	o    DiscoverOptions
 	opt  Options
-	// glue are addresses that the parent gives; written by parent only.
+	// glue are addresses that the parent gives; known when both sets are.
 	glue map[string][]string
 }
 
@@ -112,74 +114,126 @@ func (x *discovery) ask(ctx context.Context, addr string, recursive bool, name s
 
 // child is the zone's own NS set, from the first of its servers that tells.
 func (x *discovery) child(ctx context.Context) ([]string, error) {
-	err := fmt.Errorf("%w: no server of the zone is known", ErrNoAnswer)
-	for _, s := range x.o.Children {
-		r, e := x.ask(ctx, s.Addr, false, x.zone, dns.TypeNS)
-		if e != nil {
-			err = fmt.Errorf("%s: %w", s.Name, e)
-			continue
+	if len(x.o.Children) == 0 {
+		return nil, fmt.Errorf("%w: no server of the zone is known", ErrNoAnswer)
+	}
+	return race(ctx, len(x.o.Children), func(ctx context.Context, i int) ([]string, error) {
+		s := x.o.Children[i]
+		r, err := x.ask(ctx, s.Addr, false, x.zone, dns.TypeNS)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
 		if ns := namesOf(r.Answer, x.zone); r.Authoritative && len(ns) > 0 {
 			return ns, nil
 		}
-		err = fmt.Errorf("%s: %w", s.Name, ErrNotAuthoritative)
-	}
-	return nil, err
+		return nil, fmt.Errorf("%s: %w", s.Name, ErrNotAuthoritative)
+	})
+}
+
+// referral is what a parent's server says of the zone.
+type referral struct {
+	ns   []string
+	ds   bool
+	glue map[string][]string
 }
 
 // parent is the NS set with which the parent delegates the zone: a referral, or an answer
 // where the parent's server serves the zone too.
-func (x *discovery) parent(ctx context.Context) (ns []string, ds bool, err error) {
+func (x *discovery) parent(ctx context.Context) (referral, error) {
 	parents := x.o.Parents
 	if len(parents) == 0 {
 		parents = x.findParents(ctx)
 	}
-	err = ErrNoParent
-	for _, p := range parents[:min(len(parents), maxParents)] {
-		r, e := x.ask(ctx, p, false, x.zone, dns.TypeNS)
-		if e != nil {
-			err = fmt.Errorf("%s: %w", p, e)
-			continue
+	if len(parents) == 0 {
+		return referral{}, ErrNoParent
+	}
+	return race(ctx, min(len(parents), maxParents), func(ctx context.Context, i int) (referral, error) {
+		p := parents[i]
+		r, err := x.ask(ctx, p, false, x.zone, dns.TypeNS)
+		if err != nil {
+			return referral{}, fmt.Errorf("%s: %w", p, err)
 		}
-		ns = namesOf(slices.Concat(r.Answer, r.Ns), x.zone)
-		if len(ns) == 0 {
-			err = fmt.Errorf("%s does not delegate %s", p, x.zone)
-			continue
+		f := referral{ns: namesOf(slices.Concat(r.Answer, r.Ns), x.zone), glue: map[string][]string{}}
+		if len(f.ns) == 0 {
+			return f, fmt.Errorf("%s does not delegate %s", p, x.zone)
 		}
 		for _, e := range r.Extra {
-			if n, typ, v, ok := rr.Of(e); ok && (typ == "A" || typ == "AAAA") && slices.Contains(ns, n) {
-				x.glue[n] = append(x.glue[n], v)
+			if n, typ, v, ok := rr.Of(e); ok && (typ == "A" || typ == "AAAA") && slices.Contains(f.ns, n) {
+				f.glue[n] = append(f.glue[n], v)
 			}
 		}
-		if r, e := x.ask(ctx, p, false, x.zone, dns.TypeDS); e == nil {
-			ds = slices.ContainsFunc(r.Answer, func(r dns.RR) bool { _, ok := r.(*dns.DS); return ok })
+		if r, err := x.ask(ctx, p, false, x.zone, dns.TypeDS); err == nil {
+			f.ds = slices.ContainsFunc(r.Answer, func(r dns.RR) bool { _, ok := r.(*dns.DS); return ok })
 		}
-		return ns, ds, nil
+		return f, nil
+	})
+}
+
+// race does f for all of n at once and returns the first result without an error; when
+// there is none, the first one's error. Nobody waits for a silent server when another one
+// answers.
+func race[T any](ctx context.Context, n int, f func(ctx context.Context, i int) (T, error)) (T, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type end struct {
+		i   int
+		v   T
+		err error
 	}
-	return nil, false, err
+	ends := make(chan end, n)
+	for i := range n {
+		go func() {
+			v, err := f(ctx, i)
+			ends <- end{i, v, err}
+		}()
+	}
+	first := end{i: n}
+	for range n {
+		e := <-ends
+		if e.err == nil {
+			return e.v, nil
+		}
+		if e.i < first.i {
+			first = e
+		}
+	}
+	return first.v, first.err
 }
 
 // findParents walks up from the zone until a resolver knows an NS set, and returns
 // addresses of its servers.
 func (x *discovery) findParents(ctx context.Context) []string {
 	_, up, _ := strings.Cut(x.zone, ".")
-	for ; up != ""; _, up, _ = strings.Cut(up, ".") {
-		for _, res := range x.o.Resolvers {
-			r, err := x.ask(ctx, res, true, up, dns.TypeNS)
+	for ; up != "" && len(x.o.Resolvers) > 0 && ctx.Err() == nil; _, up, _ = strings.Cut(up, ".") {
+		ns, err := race(ctx, len(x.o.Resolvers), func(ctx context.Context, i int) ([]string, error) {
+			r, err := x.ask(ctx, x.o.Resolvers[i], true, up, dns.TypeNS)
 			if err != nil {
-				continue
+				return nil, err
 			}
-			var out []string
-			for _, n := range namesOf(r.Answer, up) {
-				if len(out) >= maxParents {
-					break
-				}
-				as, _ := x.addresses(ctx, n)
-				out = append(out, as[:min(len(as), 1)]...)
+			ns := namesOf(r.Answer, up)
+			if len(ns) == 0 {
+				return nil, ErrNoParent
 			}
-			if len(out) > 0 {
-				return out
-			}
+			return ns, nil
+		})
+		if errors.Is(err, ErrNoAnswer) {
+			return nil // silent: more questions find no more
+		}
+		if err != nil {
+			continue
+		}
+		found := make([][]string, min(len(ns), maxParents))
+		var wg sync.WaitGroup
+		for i := range found {
+			wg.Go(func() { found[i], _ = x.addresses(ctx, ns[i]) })
+		}
+		wg.Wait()
+		var out []string
+		for _, as := range found {
+			out = append(out, as[:min(len(as), 1)]...)
+		}
+		if len(out) > 0 {
+			return out
 		}
 	}
 	return nil
@@ -191,34 +245,47 @@ func (x *discovery) addresses(ctx context.Context, name string) ([]string, error
 	if as, ok := x.o.Addresses[name]; ok {
 		return as[:min(len(as), maxAddresses)], nil
 	}
-	ask := func(addr string, recursive bool) []string {
-		var out []string
-		for _, typ := range []string{"A", "AAAA"} {
-			r, err := x.ask(ctx, addr, recursive, name, rr.Code(typ))
-			if err != nil {
-				continue
+	ask := func(servers []Server) []string {
+		if len(servers) == 0 {
+			return nil
+		}
+		as, _ := race(ctx, len(servers), func(ctx context.Context, i int) ([]string, error) {
+			var out []string
+			for _, typ := range []string{"A", "AAAA"} {
+				r, err := x.ask(ctx, servers[i].Addr, !servers[i].Authoritative, name, rr.Code(typ))
+				if err != nil {
+					return nil, err
+				}
+				vs, _, _ := collect(r.Answer, Question{name, typ})
+				out = append(out, vs...)
 			}
-			vs, _, _ := collect(r.Answer, Question{name, typ})
-			out = append(out, vs...)
-		}
-		return out
+			if len(out) == 0 {
+				return nil, ErrNoAnswer
+			}
+			return out, nil
+		})
+		return as
 	}
-	for _, res := range x.o.Resolvers {
-		if as := ask(res, true); len(as) > 0 {
-			return ported(as), nil
-		}
+	if as := ask(x.resolvers()); len(as) > 0 {
+		return ported(as), nil
 	}
 	if name == x.zone || strings.HasSuffix(name, "."+x.zone) {
-		for _, c := range x.o.Children {
-			if as := ask(c.Addr, false); len(as) > 0 {
-				return ported(as), nil
-			}
+		if as := ask(x.o.Children); len(as) > 0 {
+			return ported(as), nil
 		}
 	}
 	if as := x.glue[name]; len(as) > 0 {
 		return ported(as), nil
 	}
 	return nil, fmt.Errorf("%w: nobody knows an address of %s", ErrNoAnswer, name)
+}
+
+func (x *discovery) resolvers() []Server {
+	out := make([]Server, len(x.o.Resolvers))
+	for i, a := range x.o.Resolvers {
+		out[i] = Server{Name: a, Addr: a}
+	}
+	return out
 }
 
 // ported gives addresses the port of DNS.

@@ -2,6 +2,7 @@ package propagation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -30,6 +31,11 @@ type Health struct {
 	// RTT of the first answer over UDP.
 	RTT time.Duration
 	At  time.Time
+}
+
+// Silent tells that it answered neither over UDP nor over TCP.
+func (h Health) Silent() bool {
+	return errors.Is(h.UDP, ErrNoAnswer) && errors.Is(h.TCP, ErrNoAnswer)
 }
 
 // Inspect asks one authoritative server for a zone's SOA over UDP and, side by side, over
