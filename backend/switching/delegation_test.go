@@ -201,8 +201,11 @@ func TestSameAddress(t *testing.T) {
 		a, b string
 		want bool
 	}{
-		{"192.0.2.1:53", "192.0.2.1:53", true}, {"[2001:db8::1]:53", "[2001:db8:0::1]:53", true}, {"192.0.2.1:53", "192.0.2.1:54", false},
-		{"localhost:53", "127.0.0.1:53", false}, {"localhost:53", "localhost:53", true},
+		{"192.0.2.1:53", "192.0.2.1:53", true},
+		{"[2001:db8::1]:53", "[2001:db8:0::1]:53", true},
+		{"192.0.2.1:53", "192.0.2.1:54", false},
+		{"localhost:53", "127.0.0.1:53", false},
+		{"localhost:53", "localhost:53", true},
 	} {
 		if sameAddress(tc.a, tc.b) != tc.want {
 			t.Errorf("%s %s", tc.a, tc.b)
