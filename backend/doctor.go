@@ -35,6 +35,7 @@ func (e *Engine) Doctor(ctx context.Context) ([]Check, error) {
 	}
 	e.doctorJournal(ctx, add)
 	e.doctorSecrets(add)
+	e.doctorTLS(e.mon.Snapshot(), add)
 	e.doctorDNS(ctx, st, add)
 	for _, f := range st.Feeds {
 		if f.Known {
@@ -88,8 +89,9 @@ func (e *Engine) doctorSecrets(add addCheck) {
 		}
 	}
 	for _, p := range e.cfg.DNS.Providers {
-		try("dns provider "+p.Name, p.Token)
-		try("dns provider "+p.Name, p.KeySecret)
+		for _, x := range []config.Secret{p.Token, p.KeySecret, p.AccessKeySecret, p.APIKey, p.SecretAccessKey} {
+			try("dns provider "+p.Name, x)
+		}
 	}
 	for _, u := range e.cfg.Upstreams {
 		try("upstream "+u.Name, u.Switch.Token)

@@ -34,6 +34,9 @@ func factLines(f probes.Facts) [][2]string {
 	if f.Count != nil {
 		add("count", fmt.Sprint(*f.Count))
 	}
+	if !f.CertificateEnds.IsZero() {
+		add("certificate ends", f.CertificateEnds.UTC().Format("2006-01-02 15:04 MST"))
+	}
 	for _, k := range slices.Sorted(maps.Keys(f.Parts)) {
 		add(k, f.Parts[k])
 	}

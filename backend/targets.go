@@ -9,6 +9,7 @@ import (
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/monitor"
+	"github.com/dutyops/dutyops/backend/secure"
 	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/dnsproviders/alidns"
@@ -20,6 +21,7 @@ import (
 	"github.com/dutyops/dutyops/dnsproviders/route53"
 	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/probes/trust"
 )
 
 func shortHash(s string) string {
@@ -34,6 +36,7 @@ const gatewayName = "gateway"
 func (e *Engine) targets() ([]monitor.Target, error) {
 	var out []monitor.Target
 	add := func(t probes.Target) error {
+		t.CertificateWarning = time.Duration(e.cfg.Thresholds.CertificateDays) * 24 * time.Hour
 		p, err := probes.New(t)
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", t.Name, err)
@@ -46,6 +49,7 @@ func (e *Engine) targets() ([]monitor.Target, error) {
 		if err := add(probes.Target{
 			Name: failoverplan.Target(s.Name, gatewayName), Kind: "http",
 			URL: strings.TrimSuffix(s.Gateway.URL, "/") + s.Gateway.HealthPath, SlowAfter: e.cfg.Thresholds.SlowAfter.D(),
+			TLS: e.gatewayTLS(s.Gateway),
 		}); err != nil {
 			return nil, err
 		}
@@ -57,7 +61,7 @@ func (e *Engine) targets() ([]monitor.Target, error) {
 			for _, sub := range p.Subsystems {
 				if err := add(probes.Target{
 					Name: failoverplan.Target(s.Name, string(k), sub.Name), Kind: "http", URL: sub.URL,
-					ExpectStatus: sub.ExpectStatus, ExpectBody: sub.ExpectBody, SlowAfter: e.cfg.Thresholds.SlowAfter.D(),
+					ExpectStatus: sub.ExpectStatus, ExpectBody: sub.ExpectBody, SlowAfter: e.cfg.Thresholds.SlowAfter.D(), TLS: secure.Settings(sub.TLS),
 				}); err != nil {
 					return nil, err
 				}
@@ -78,6 +82,7 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 		User: c.User, Database: c.Database, ExpectStatus: c.ExpectStatus, ExpectBody: c.ExpectBody,
 		Query: c.Query, QType: c.QType, Expect: c.Expect, Topics: c.Topics, Job: c.Job.Name,
 		Index: c.Index, TimeField: c.TimeField, YellowOK: c.YellowOK == nil || *c.YellowOK, Queue: c.Queue, SlowAfter: c.SlowAfter.D(),
+		TLS: secure.Settings(c.TLS),
 	}
 	if t.SlowAfter == 0 {
 		t.SlowAfter = e.cfg.Thresholds.SlowAfter.D()
@@ -101,6 +106,20 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 		return probes.RoleReplica
 	}
 	return t
+}
+
+// gatewayTLS: a gateway that is asked by address shows the certificate of the names that
+// users enter; the first of them stands for all.
+func (e *Engine) gatewayTLS(g config.Gateway) *trust.Settings {
+	s := secure.Settings(g.TLS)
+	if !config.ByAddress(g.URL) || len(e.cfg.Domains) == 0 || s != nil && s.ServerName != "" {
+		return s
+	}
+	if s == nil {
+		s = &trust.Settings{}
+	}
+	s.ServerName = e.cfg.Domains[0].Name
+	return s
 }
 
 // openDNS makes the providers, zones and resolvers of the configuration.
@@ -134,7 +153,7 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 	switch p.Kind {
 	case "cloudflare":
 		return cloudflare.New(cloudflare.Options{
-			BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, Token: p.Token.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n cloudflare.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
@@ -149,14 +168,14 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 		})
 	case config.KindPowerDNS:
 		return powerdns.New(powerdns.Options{
-			BaseURL: p.BaseURL, ServerID: p.ServerID, APIKey: p.APIKey.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, ServerID: p.ServerID, APIKey: p.APIKey.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n powerdns.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	case config.KindRoute53:
 		return route53.New(route53.Options{
-			BaseURL: p.BaseURL, Region: p.Region, HostedZoneID: p.HostedZoneID,
+			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, Region: p.Region, HostedZoneID: p.HostedZoneID,
 			AccessKeyID: func() (string, error) { return p.AccessKeyID, nil }, SecretAccessKey: p.SecretAccessKey.Resolve,
 			Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n route53.RetryNotice) {
@@ -165,14 +184,14 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 		})
 	case config.KindDNSPod:
 		return dnspod.New(dnspod.Options{
-			BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n dnspod.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	case config.KindAliDNS:
 		return alidns.New(alidns.Options{
-			BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Rate: float64(p.Rate), Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Rate: float64(p.Rate), Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n alidns.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},

@@ -11,7 +11,9 @@ import (
 	"github.com/go-resty/resty/v2"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/runbook"
+	"github.com/dutyops/dutyops/backend/secure"
 	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/failoverplan"
@@ -126,17 +128,19 @@ func (e *Engine) verifyUsers(ctx context.Context, sc *runbook.Scene, s failoverp
 	if !ok {
 		return runbook.Result{}, fmt.Errorf("no site %s in the configuration", s.Site)
 	}
-	client := resty.New().SetTimeout(3 * time.Second).SetRedirectPolicy(resty.NoRedirectPolicy())
 	url := strings.TrimSuffix(site.Gateway.URL, "/") + site.Gateway.CheckPath
 	wait, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	g, gctx := errgroup.WithContext(wait)
 	g.SetLimit(16)
 	names := movedNames(sc.Plan)
+	client := userClients(site.Gateway)
 	for _, name := range names {
 		g.Go(func() error {
+			c := client(name)
+			defer c.GetClient().CloseIdleConnections()
 			_, err := poll(gctx, func() (bool, string, error) {
-				ok, why := served(gctx, client, url, name, site.Name, site.Gateway.SiteHeader)
+				ok, why := served(gctx, c, url, name, site.Name, site.Gateway.SiteHeader)
 				return ok, why, nil
 			})
 			if err != nil {
@@ -168,11 +172,34 @@ func movedNames(p *failoverplan.Plan) []string {
 	return out
 }
 
+// userClients make clients that ask as a browser would that was sent to the gateway: over
+// https the certificate must be that of the name which the user entered, unless the
+// configuration names another.
+func userClients(g config.Gateway) func(name string) *resty.Client {
+	fresh := func() *resty.Client {
+		return resty.New().SetTimeout(3 * time.Second).SetRedirectPolicy(resty.NoRedirectPolicy())
+	}
+	if !strings.HasPrefix(g.URL, "https://") {
+		one := fresh()
+		return func(string) *resty.Client { return one }
+	}
+	return func(name string) *resty.Client {
+		t := config.TLS{}
+		if g.TLS != nil {
+			t = *g.TLS
+		}
+		if t.ServerName == "" {
+			t.ServerName = name
+		}
+		return fresh().SetTransport(secure.Transport(&t))
+	}
+}
+
 func served(ctx context.Context, c *resty.Client, url, host, site, header string) (ok bool, why string) {
 	r, err := c.R().SetContext(ctx).SetHeader("Host", host).Get(url)
 	switch {
 	case err != nil:
-		return false, "no answer: " + err.Error()
+		return false, "no answer: " + secure.Explain(nil, err).Error()
 	case r.StatusCode() != http.StatusOK:
 		return false, fmt.Sprintf("answers %s", r.Status())
 	case header != "" && r.Header().Get(header) != site:

@@ -9,6 +9,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/dutyops/dutyops/probes/trust"
 )
 
 // Bounds of what a Result may hold, whatever the component sends.
@@ -135,6 +137,7 @@ func (c *conv) result(a answer) Result {
 	if latency == 0 {
 		latency = took
 	}
+	a = c.certificate(a)
 	slow := c.t.SlowAfter > 0 && latency > c.t.SlowAfter && a.status == StatusUp
 	if slow {
 		a = degraded("slow: answered after %s, limit %s (%s)", Human(latency), Human(c.t.SlowAfter), a.detail)
@@ -163,6 +166,30 @@ func (c *conv) result(a answer) Result {
 	}
 	res.Transcript = append(res.Transcript, fmt.Sprintf("= %s: %s", res.Status, res.Detail))
 	return res
+}
+
+// certificate tells when the certificates end; the first that ends soon is a finding of an
+// answer that is otherwise good.
+func (c *conv) certificate(a answer) answer {
+	p := c.t.trust.Peer()
+	if p == nil {
+		return a
+	}
+	c.facts.CertificateEnds = p.Ends
+	c.extra("certificate", fmt.Sprintf("%s, signed by %s", p.Subject, p.Issuer))
+	left := p.Ends.Sub(c.start)
+	if a.status != StatusUp && a.status != StatusDegraded || left >= c.t.CertificateWarning {
+		return a
+	}
+	who := "its certificate"
+	if p.Ours {
+		who = "our client certificate for it"
+	}
+	when := fmt.Sprintf("ends in %s (%s)", trust.Span(left), p.Ends.UTC().Format("2006-01-02 15:04 MST"))
+	if left <= 0 {
+		when = fmt.Sprintf("has expired (%s) and is not checked", p.Ends.UTC().Format("2006-01-02"))
+	}
+	return degraded("%s %s; %s", who, when, a.detail)
 }
 
 func (c *conv) scrub(s string) string {

@@ -60,6 +60,9 @@ type Facts struct {
 	Count *int64 `json:"count,omitempty"`
 	// Parts: connector or job name -> state in the component's own word (RUNNING, PAUSED, FAILED ...).
 	Parts map[string]string `json:"parts,omitempty"`
+	// CertificateEnds is when the first of the certificates ends that the component and we
+	// show each other; zero without TLS.
+	CertificateEnds time.Time `json:"certificate_ends,omitzero"`
 	// Extra: anything else worth a line in the detail view.
 	Extra map[string]string `json:"extra,omitempty"`
 }
@@ -138,6 +141,8 @@ type Target struct {
 	Queue string
 	// SlowAfter: an answer slower than this is degraded; 0 = never.
 	SlowAfter time.Duration
+	// CertificateWarning: a certificate that ends sooner is degraded; 0 = never.
+	CertificateWarning time.Duration
 
 	// trust is made of TLS by New.
 	trust *trust.Client

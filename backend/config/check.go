@@ -34,6 +34,7 @@ func (k *checker) all() {
 	k.drift()
 	k.armed()
 	k.rules()
+	k.tls()
 }
 
 func (k *checker) head() {

@@ -170,6 +170,9 @@ func (k *checker) thresholds() {
 			k.add(path, fmt.Sprintf("%s is %d", path, x.n), "1 to 100000", "write a positive number, or leave it out for the default")
 		}
 	}
+	if n := t.CertificateDays; n < 1 || n > 365 {
+		k.add("thresholds.certificate_days", fmt.Sprintf("thresholds.certificate_days is %d", n), "1 to 365 days before the end", "write a number of days, or leave it out for the default")
+	}
 	const shortest = 10 * time.Millisecond
 	if t.Interval.D() < shortest {
 		k.add("thresholds.interval", fmt.Sprintf("thresholds.interval is %s", t.Interval.D()), "10ms or more", "probe less often: a probe is load, too")

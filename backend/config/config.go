@@ -30,6 +30,9 @@ type Config struct {
 
 	// Path is the file it came from; "" for Parse.
 	Path string `yaml:"-"`
+
+	// places of what the file writes, for checks that come later.
+	places map[string]place `yaml:"-"`
 }
 
 // Site: mission A1.
@@ -67,6 +70,8 @@ type Gateway struct {
 	SiteHeader string `yaml:"site_header"`
 	// CheckPath is what verify-users asks for at every switched name.
 	CheckPath string `yaml:"check_path"`
+	// TLS of an https url, when this host's own authorities are not the ones to ask.
+	TLS *TLS `yaml:"tls"`
 }
 
 // Platform is a business or a data platform.
@@ -88,6 +93,8 @@ type Subsystem struct {
 	ExpectStatus int `yaml:"expect_status"`
 	// ExpectBody: a text that the answer must hold; default none.
 	ExpectBody string `yaml:"expect_body"`
+	// TLS of an https url, when this host's own authorities are not the ones to ask.
+	TLS *TLS `yaml:"tls"`
 }
 
 // Component is one server. Which keys a kind wants is in docs/configuration.md.
@@ -108,6 +115,9 @@ type Component struct {
 	User     string   `yaml:"user"`     // account that the probe uses
 	Password Secret   `yaml:"password"` // of user
 	Database string   `yaml:"database"` // mysql: schema; redis: number
+	// TLS: asked and acted on over TLS, and never without it; default without, except for
+	// an https url, which is checked against this host's own authorities.
+	TLS *TLS `yaml:"tls"`
 
 	// Control is the account that promotes and demotes; the probe account when empty.
 	Control Account `yaml:"control"`
@@ -148,6 +158,9 @@ type Replication struct {
 	User string `yaml:"user"`
 	// Password of user.
 	Password Secret `yaml:"password"`
+	// TLS (mysql) of the link between the sites; default as the component's own tls, checked
+	// against the authorities of the follower's host.
+	TLS *ReplicationTLS `yaml:"tls"`
 }
 
 // Job is the ingest job on a flink component.
@@ -244,6 +257,10 @@ type Provider struct {
 	HostedZoneID    string `yaml:"hosted_zone_id"`    // route53: when the account has several zones of the name
 
 	Module string `yaml:"module"` // libdns: which of the compiled-in modules
+
+	// TLS of an https base_url with a certificate of your own authority, or that wants a
+	// client certificate.
+	TLS *TLS `yaml:"tls"`
 }
 
 // Zone ties a zone to its provider and servers.
@@ -294,6 +311,8 @@ type FeedSwitch struct {
 	URL string `yaml:"url"`
 	// Token is sent as a bearer; default none.
 	Token Secret `yaml:"token"`
+	// TLS of an https url, when this host's own authorities are not the ones to ask.
+	TLS *TLS `yaml:"tls"`
 }
 
 // SyncRules: mission A5-A7. What is not listed follows the mission's table.
@@ -336,6 +355,8 @@ type Thresholds struct {
 	SlowAfter Duration `yaml:"slow_after"`
 	// MaxSyncLag: a relation that is further behind holds a failback up; default 10s.
 	MaxSyncLag Duration `yaml:"max_sync_lag"`
+	// CertificateDays: whose certificate ends within so many days is degraded; default 14.
+	CertificateDays int `yaml:"certificate_days"`
 }
 
 // Window is "more than Failures within Per".

@@ -82,10 +82,13 @@ func (d *decoder) value(node ast.Node, dst reflect.Value, path string, depth int
 	if node == nil {
 		return
 	}
+	at := startOf(node)
 	if _, isNull := node.(*ast.NullNode); isNull {
+		if dst.Kind() == reflect.Pointer && dst.Type().Elem().Kind() == reflect.Struct { // there and absent differ
+			d.report(at, path, describe(path)+" is empty", "keys and values, or {} for the defaults of them all", "write {} behind it, or remove the line")
+		}
 		return // "key:" with nothing behind it counts as absent
 	}
-	at := startOf(node)
 	d.places[path] = at
 	d.budget--
 	if d.budget < 0 || depth > maxDepth {

@@ -42,6 +42,7 @@ func (c *Config) applyDefaults() {
 	orDuration(&t.Timeout, 800*time.Millisecond)
 	orInt(&t.DownAfter, 3)
 	orInt(&t.UpAfter, 2)
+	orInt(&t.CertificateDays, 14)
 	orInt(&t.Window.Failures, 50)
 	orDuration(&t.Window.Per, 5*time.Minute)
 	orDuration(&t.StaleAfter, 10*time.Second)

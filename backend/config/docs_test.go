@@ -75,6 +75,8 @@ func reference(t *testing.T) string {
 		{"...components[]", "Component"},
 		{"...components[].control", "Account"},
 		{"...components[].replication", "Replication"},
+		{"...components[].replication.tls", "ReplicationTLS"},
+		{"...tls (components, subsystems, gateway, providers, upstreams[].switch)", "TLS"},
 		{"...components[].job", "Job"},
 		{"...components[].mirrors[]", "Mirror"},
 		{"stations[]", "Station"},
@@ -134,6 +136,8 @@ func takes(s *gen.Schema) string {
 		return strings.Join(words, ", ")
 	case s.Pattern == secretPattern:
 		return "secret"
+	case s.Format == filePath:
+		return "file"
 	case s.Pattern == hostPortPattern:
 		return "host:port"
 	case s.Pattern == urlPattern:

@@ -32,28 +32,28 @@ var componentCommon = []string{"name", "kind", "subsystem", "critical", "slow_af
 // Schema are made from it. Read only.
 var componentKinds = map[failoverplan.ComponentKind]kindSpec{
 	failoverplan.MySQL: {
-		required: []string{"address", "user"}, optional: []string{"password", "database", "control", "replication"},
+		required: []string{"address", "user"}, optional: []string{"password", "database", "tls", "control", "replication"},
 		critical: true, store: true, syncable: true,
 	},
 	failoverplan.Redis: {
-		required: []string{"address"}, optional: []string{"user", "password", "database", "control", "replication"},
+		required: []string{"address"}, optional: []string{"user", "password", "database", "tls", "control", "replication"},
 		store: true, syncable: true,
 	},
 	failoverplan.Elasticsearch: {
-		required: []string{"url"}, optional: []string{"user", "password", "index", "time_field", "yellow_ok", "control", "replication"},
+		required: []string{"url"}, optional: []string{"user", "password", "tls", "index", "time_field", "yellow_ok", "control", "replication"},
 		store: true, syncable: true,
 	},
 	failoverplan.Kafka: {
-		required: []string{"brokers"}, optional: []string{"user", "password", "topics"},
+		required: []string{"brokers"}, optional: []string{"user", "password", "tls", "topics"},
 		critical: true, store: true, syncable: true,
 	},
-	failoverplan.KafkaConnect: {required: []string{"url"}, optional: []string{"user", "password", "mirrors"}},
+	failoverplan.KafkaConnect: {required: []string{"url"}, optional: []string{"user", "password", "tls", "mirrors"}},
 	failoverplan.RabbitMQ: {
-		anyOf: []string{"address", "url"}, optional: []string{"user", "password", "queue"},
+		anyOf: []string{"address", "url"}, optional: []string{"user", "password", "tls", "queue"},
 		store: true,
 	},
-	failoverplan.Flink: {required: []string{"url"}, optional: []string{"user", "password", "job"}, critical: true},
-	failoverplan.HTTP:  {required: []string{"url"}, optional: []string{"user", "password", "expect_status", "expect_body"}},
+	failoverplan.Flink: {required: []string{"url"}, optional: []string{"user", "password", "tls", "job"}, critical: true},
+	failoverplan.HTTP:  {required: []string{"url"}, optional: []string{"user", "password", "tls", "expect_status", "expect_body"}},
 	failoverplan.TCP:   {required: []string{"address"}},
 	failoverplan.DNS:   {required: []string{"address", "query"}, optional: []string{"qtype", "expect"}},
 }
@@ -73,12 +73,12 @@ var providerCommon = []string{"name", "kind", "timeout", "budget"}
 
 // providerKinds is the table of provider kinds. Read only.
 var providerKinds = map[string]kindSpec{
-	KindCloudflare: {required: []string{"token"}, optional: []string{"base_url"}},
+	KindCloudflare: {required: []string{"token"}, optional: []string{"base_url", "tls"}},
 	KindRFC2136:    {required: []string{"server", "key_name", "key_secret"}, optional: []string{"key_algorithm"}},
-	KindDNSPod:     {required: []string{"access_key_id", "access_key_secret"}, optional: []string{"base_url"}},
-	KindAliDNS:     {required: []string{"access_key_id", "access_key_secret"}, optional: []string{"base_url", "rate"}},
-	KindPowerDNS:   {required: []string{"base_url", "api_key"}, optional: []string{"server_id"}},
-	KindRoute53:    {required: []string{"access_key_id", "secret_access_key"}, optional: []string{"region", "base_url", "hosted_zone_id"}},
+	KindDNSPod:     {required: []string{"access_key_id", "access_key_secret"}, optional: []string{"base_url", "tls"}},
+	KindAliDNS:     {required: []string{"access_key_id", "access_key_secret"}, optional: []string{"base_url", "tls", "rate"}},
+	KindPowerDNS:   {required: []string{"base_url", "api_key"}, optional: []string{"server_id", "tls"}},
+	KindRoute53:    {required: []string{"access_key_id", "secret_access_key"}, optional: []string{"region", "base_url", "tls", "hosted_zone_id"}},
 	KindLibDNS:     {required: []string{"module"}, optional: []string{"token", "server", "key_name", "key_secret", "key_algorithm"}},
 }
 

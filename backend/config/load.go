@@ -19,8 +19,9 @@ import (
 const maxFile = 1 << 20
 
 // Load reads and checks the file at path. A file that cannot be read gives an
-// error with the cause wrapped; a file that is wrong gives Problems. Relative
-// file: secrets are relative to the folder of the file, not to the caller's.
+// error with the cause wrapped; a file that is wrong gives Problems. Relative files and
+// file: secrets are relative to the folder of the file, not to the caller's. The files
+// that tls: names are not opened: see CheckFiles.
 func Load(path string) (*Config, error) {
 	f, err := os.Open(filepath.Clean(path))
 	if err != nil {
@@ -37,7 +38,7 @@ func Load(path string) (*Config, error) {
 	}
 	c.Path = path
 	if dir, err := filepath.Abs(filepath.Dir(path)); err == nil {
-		anchorSecrets(reflect.ValueOf(c).Elem(), dir)
+		anchor(reflect.ValueOf(c).Elem(), dir)
 	}
 	return c, nil
 }
@@ -62,6 +63,7 @@ func Parse(name string, data []byte) (c *Config, err error) {
 	if len(d.problems) > 0 {
 		return nil, d.problems.sorted()
 	}
+	c.places = d.places
 	return c, nil
 }
 
@@ -109,23 +111,33 @@ func (d *decoder) parse(data []byte) (body ast.Node, ok bool) {
 	return nil, false
 }
 
-// anchorSecrets makes relative file: secrets absolute.
-func anchorSecrets(v reflect.Value, dir string) {
+// anchor makes relative files, and relative file: secrets, absolute.
+func anchor(v reflect.Value, dir string) {
 	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			anchor(v.Elem(), dir)
+		}
 	case reflect.Struct:
 		for i := range v.NumField() {
-			anchorSecrets(v.Field(i), dir)
+			if v.Type().Field(i).IsExported() {
+				anchor(v.Field(i), dir)
+			}
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			anchorSecrets(v.Index(i), dir)
+			anchor(v.Index(i), dir)
 		}
 	case reflect.String:
-		if v.Type() != reflect.TypeFor[Secret]() {
-			return
-		}
-		if path, ok := strings.CutPrefix(v.String(), "file:"); ok && !filepath.IsAbs(path) {
-			v.SetString("file:" + filepath.Join(dir, path))
+		switch v.Type() {
+		case reflect.TypeFor[Secret]():
+			if path, ok := strings.CutPrefix(v.String(), "file:"); ok && !filepath.IsAbs(path) {
+				v.SetString("file:" + filepath.Join(dir, path))
+			}
+		case reflect.TypeFor[File]():
+			if v.String() != "" && !filepath.IsAbs(v.String()) {
+				v.SetString(filepath.Join(dir, v.String()))
+			}
 		}
 	default:
 	}

@@ -27,6 +27,7 @@ const (
 	hostPortPattern = `^(\[[0-9A-Fa-f:.]+(%[A-Za-z0-9]+)?\]|[A-Za-z0-9._-]+):[0-9]{1,5}$`
 	urlPattern      = `^https?://[^@/?#]+([/?][^#]*)?$`
 	secretPattern   = `^(env:[^= \t]+|file:.+|exec:.+)$`
+	filePath        = "file-path"
 	durationPattern = `^0$|^([0-9]+(\.[0-9]*)?(ns|us|µs|ms|s|m|h))+$`
 )
 
@@ -55,6 +56,8 @@ func generate(t *testing.T) []byte {
 			return &gen.Schema{OneOf: []*gen.Schema{{Type: "string", Pattern: durationPattern}, {Type: "integer", Const: 0}}}
 		case reflect.TypeFor[Secret]():
 			return &gen.Schema{Type: "string", Pattern: secretPattern}
+		case reflect.TypeFor[File]():
+			return &gen.Schema{Type: "string", Format: filePath}
 		}
 		return nil
 	}

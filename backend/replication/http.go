@@ -11,6 +11,7 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/secure"
 )
 
 // maxAnswer bounds what is read of one answer.
@@ -33,7 +34,7 @@ func newHTTPServer(e Endpoint, opts Options) (*httpServer, error) {
 	h := &httpServer{name: e.Target(), url: strings.TrimRight(e.Config.URL, "/")}
 	h.user, h.password = e.account()
 	h.rc = resty.New().SetBaseURL(h.url).SetTimeout(opts.Timeout).SetLogger(silentResty{}).
-		SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy())
+		SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy()).SetTransport(secure.Transport(e.Config.TLS))
 	return h, nil
 }
 
@@ -86,7 +87,7 @@ func (h *httpServer) call(ctx context.Context, method, path string, body, out an
 		if errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%s: %s %s: %w", h.name, method, path, err)
 		}
-		return fmt.Errorf("%s: %s %s: %w: %s", h.name, method, path, ErrUnreachable, h.vault.scrub(err.Error()))
+		return fmt.Errorf("%s: %s %s: %w: %s", h.name, method, path, ErrUnreachable, h.vault.scrub(secure.Explain(nil, err).Error()))
 	}
 	if !answer.IsSuccess() {
 		return fmt.Errorf("%s: %s %s: %w%s", h.name, method, path,

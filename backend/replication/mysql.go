@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/dutyops/dutyops/backend/secure"
+	"github.com/dutyops/dutyops/probes/trust"
 )
 
 // mysqlStore drives MariaDB (10.5 and later; older words are used below that) and
@@ -27,6 +30,7 @@ type mysqlStore struct {
 	// said is the dialect, found at the first statement.
 	said  *dialect
 	vault vault
+	tls   *trust.Client // nil = without TLS
 }
 
 func openMySQL(e Endpoint, opts Options) (Store, error) {
@@ -48,6 +52,7 @@ func newMySQL(e Endpoint, opts Options) (*mysqlStore, error) {
 	cfg.Net, cfg.Addr = "tcp", e.Config.Address
 	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = s.opts.Timeout, s.opts.Timeout, s.opts.Timeout
 	cfg.Logger = silent{}
+	s.tls = secure.Client(e.Config.TLS)
 	// The secret is read at each connection, so that a rotated one is seen.
 	err := cfg.Apply(mysql.BeforeConnect(func(_ context.Context, c *mysql.Config) error {
 		p, err := resolve(password)
@@ -56,7 +61,10 @@ func newMySQL(e Endpoint, opts Options) (*mysqlStore, error) {
 		}
 		s.vault.add(p)
 		c.Passwd = p
-		return nil
+		if s.tls != nil { // the driver does not log in to a server that offers none then
+			c.TLS, err = s.tls.Config(e.Config.Address)
+		}
+		return err
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Target(), err)
@@ -152,6 +160,12 @@ func (s *mysqlStore) wrap(op string, err error) error {
 	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %s: %w", s.e.Target(), op, err)
+	}
+	if errors.Is(err, mysql.ErrNoTLS) {
+		return fmt.Errorf("%s at %s: %s: %w: the server does not offer TLS, which the configuration asks for; nothing was said without it", s.e.Target(), s.e.Config.Address, op, ErrUnreachable)
+	}
+	if e := secure.Explain(s.tls, err); e != err { //nolint:errorlint // the same value: TLS has no part in it
+		return fmt.Errorf("%s at %s: %s: %w: %w", s.e.Target(), s.e.Config.Address, op, ErrUnreachable, e)
 	}
 	var ne net.Error
 	if errors.As(err, &ne) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, mysql.ErrInvalidConn) {

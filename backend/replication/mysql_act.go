@@ -203,6 +203,9 @@ func (s *mysqlStore) Follows(ctx context.Context, source Endpoint) (bool, string
 	if err != nil {
 		return false, "", err
 	}
+	if want := source.Config.LinkTLS(); l.following() && !l.as(want) {
+		return false, l.String() + ", not with TLS as configured", nil
+	}
 	return l.following() && sameAddress(l, source) && l.running(), l.String(), nil
 }
 

@@ -153,6 +153,9 @@ func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValu
 		f.link = nil
 	case strings.HasPrefix(q, "CHANGE "):
 		f.link = newLink(between(q, "_HOST='", "'"), between(q, "_PORT=", ","))
+		yes := map[bool]string{true: "Yes", false: "No"}
+		f.link["Master_SSL_Allowed"] = yes[strings.Contains(q, "_SSL=1")]
+		f.link["Master_SSL_Verify_Server_Cert"] = yes[strings.Contains(q, "_SSL_VERIFY_SERVER_CERT=1")]
 	case strings.HasPrefix(q, "START "):
 		f.link["Slave_IO_Running"], f.link["Slave_SQL_Running"] = thread("Yes"), thread("Yes")
 		if f.onStart != nil {

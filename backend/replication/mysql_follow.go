@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/dutyops/dutyops/backend/config"
 )
 
 func (s *mysqlStore) Follow(ctx context.Context, source Endpoint) ([]string, error) {
@@ -51,7 +53,7 @@ func (s *mysqlStore) Follow(ctx context.Context, source Endpoint) ([]string, err
 	if err != nil {
 		return ev, err
 	}
-	if l.following() && sameAddress(l, source) && l.usingGTID {
+	if l.following() && sameAddress(l, source) && l.usingGTID && l.as(source.Config.LinkTLS()) {
 		if l.running() {
 			return append(ev, "already "+l.String()), nil
 		}
@@ -136,7 +138,14 @@ func (s *mysqlStore) point(ctx context.Context, d *dialect, l link, source Endpo
 	if err := s.exec(ctx, "name "+source.Target()+" as the source", statement); err != nil {
 		return ev, err
 	}
-	return append(ev, "source is now "+source.sourceAddress()+" (by GTID)"), nil
+	how := "by GTID"
+	if want := source.Config.LinkTLS(); want != nil {
+		how += ", over TLS"
+		if want.InsecureSkipVerify {
+			how += " without a check of the certificate"
+		}
+	}
+	return append(ev, "source is now "+source.sourceAddress()+" ("+how+")"), nil
 }
 
 // changeSource composes the statement; it holds the password.
@@ -184,11 +193,45 @@ func (s *mysqlStore) changeSource(ctx context.Context, d *dialect, source Endpoi
 			set = append(set, "GET_SOURCE_PUBLIC_KEY=1")
 		}
 	}
+	secured, err := s.secureLink(ctx, word, source.Config.LinkTLS())
+	if err != nil {
+		return "", err
+	}
+	set = append(set, secured...)
 	verb := "CHANGE MASTER TO "
 	if word == "SOURCE" {
 		verb = "CHANGE REPLICATION SOURCE TO "
 	}
 	return verb + strings.Join(set, ", "), nil
+}
+
+// secureLink makes the server encrypt the link and check its source; nothing without want.
+// The files are on the follower's host; left out, it uses its own authorities.
+func (s *mysqlStore) secureLink(ctx context.Context, word string, want *config.ReplicationTLS) ([]string, error) {
+	if want == nil {
+		return nil, nil
+	}
+	verify := "1"
+	if want.InsecureSkipVerify {
+		verify = "0"
+	}
+	set := []string{word + "_SSL=1", word + "_SSL_VERIFY_SERVER_CERT=" + verify}
+	for _, f := range []struct{ key, path string }{{"CA", want.CA}, {"CERT", want.Cert}, {"KEY", want.Key}} {
+		if f.path == "" {
+			continue
+		}
+		q, err := s.quote(ctx, f.path)
+		if err != nil {
+			return nil, err
+		}
+		set = append(set, word+"_SSL_"+f.key+"="+q)
+	}
+	return set, nil
+}
+
+// as says whether the link is secured as wanted, or better.
+func (l link) as(want *config.ReplicationTLS) bool {
+	return want == nil || l.tls && (l.checked || want.InsecureSkipVerify)
 }
 
 // linkUp waits until both threads run, or says why they will not.

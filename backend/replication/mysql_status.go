@@ -16,6 +16,7 @@ type link struct {
 	ioErrno, sqlErr  string
 	ioText, sqlText  string
 	usingGTID        bool
+	tls, checked     bool   // the link is encrypted; the source's certificate is checked
 	received         string // newest transaction received from the source
 	files            [4]string
 	haveFiles, known bool
@@ -102,6 +103,8 @@ func readLink(row map[string]string) link {
 		received: get("Gtid_IO_Pos", "Retrieved_Gtid_Set"),
 	}
 	using := get("Using_Gtid", "Auto_Position")
+	l.tls = get("Source_SSL_Allowed", "Master_SSL_Allowed") == "Yes"
+	l.checked = get("Source_SSL_Verify_Server_Cert", "Master_SSL_Verify_Server_Cert") == "Yes"
 	l.usingGTID = using != "" && using != "No" && using != "0"
 	l.files = [4]string{
 		get("Source_Log_File", "Master_Log_File"), get("Read_Source_Log_Pos", "Read_Master_Log_Pos"),

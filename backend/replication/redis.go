@@ -12,6 +12,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/dutyops/dutyops/backend/secure"
 )
 
 // A Redis primary has no read-only switch. It refuses writes when it asks for more
@@ -47,7 +49,7 @@ func newRedis(e Endpoint, opts Options) (*redisStore, error) {
 	quietRedis()
 	s := &redisStore{e: e, opts: opts.withDefaults()}
 	user, password := e.account()
-	s.rdb = redis.NewClient(&redis.Options{
+	o := &redis.Options{
 		Addr: e.Config.Address, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1, PoolSize: 1,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		DialTimeout:              s.opts.Timeout, ReadTimeout: s.opts.Timeout, WriteTimeout: s.opts.Timeout, ContextTimeoutEnabled: true,
@@ -56,7 +58,15 @@ func newRedis(e Endpoint, opts Options) (*redisStore, error) {
 			s.vault.add(p)
 			return user, p, err
 		},
-	})
+	}
+	if c := secure.Client(e.Config.TLS); c != nil {
+		o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+			defer cancel()
+			return secure.Dial(c)(ctx, network, addr)
+		}
+	}
+	s.rdb = redis.NewClient(o)
 	return s, nil
 }
 
@@ -66,7 +76,7 @@ func (s *redisStore) wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	text := s.vault.scrub(err.Error())
+	text := s.vault.scrub(secure.Explain(nil, err).Error())
 	var re redis.Error
 	if errors.As(err, &re) {
 		if i := strings.Index(text, ", with args beginning with"); i > 0 {

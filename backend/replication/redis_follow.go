@@ -81,6 +81,11 @@ func (s *redisStore) replicate(ctx context.Context, source Endpoint, mine redisI
 	} else if err := s.do(ctx, "CONFIG SET replica-read-only", "CONFIG", "SET", "replica-read-only", "yes"); err != nil {
 		return nil, err
 	}
+	secured, err := s.secureLink(ctx, source, mine)
+	if err != nil {
+		return ev, err
+	}
+	ev = append(ev, secured...)
 	if mine.replicaOf(source) && mine["master_link_status"] == "up" {
 		return append(ev, "already "+mine.String()), nil
 	}
@@ -98,6 +103,33 @@ func (s *redisStore) replicate(ctx context.Context, source Endpoint, mine redisI
 		return ev, err
 	}
 	return append(ev, "REPLICAOF "+host+" "+port), nil
+}
+
+// secureLink makes the server reach a source that has tls: over TLS, by the certificates
+// of its own configuration. A link that stands without is cut, and comes back with it.
+func (s *redisStore) secureLink(ctx context.Context, source Endpoint, mine redisInfo) ([]string, error) {
+	if source.Config.TLS == nil {
+		return nil, nil
+	}
+	now, err := s.rdb.ConfigGet(ctx, "tls-replication").Result()
+	if err != nil {
+		return nil, s.wrap("CONFIG GET tls-replication", err)
+	}
+	if now["tls-replication"] == "yes" {
+		return nil, nil
+	}
+	if len(now) == 0 {
+		return nil, fmt.Errorf("%s: %w: this server is built without TLS, and %s is to be followed over it", s.e.Target(), ErrUnsupported, source.Target())
+	}
+	if err := s.do(ctx, "CONFIG SET tls-replication yes", "CONFIG", "SET", "tls-replication", "yes"); err != nil {
+		return nil, fmt.Errorf("%w (it needs tls-ca-cert-file in its own configuration)", err)
+	}
+	if mine.replicaOf(source) && mine["master_link_status"] == "up" {
+		if err := s.do(ctx, "CLIENT KILL TYPE master", "CLIENT", "KILL", "TYPE", "master"); err != nil {
+			return nil, err
+		}
+	}
+	return []string{"CONFIG SET tls-replication yes"}, nil
 }
 
 // notDiverged refuses when REPLICAOF would throw away commands that the source never

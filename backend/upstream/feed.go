@@ -15,7 +15,7 @@ type Feed struct{ api *api }
 // NewFeed returns the switch of an upstream. It does not connect yet; the token is read
 // at each call.
 func NewFeed(c config.Upstream, opts Options) (*Feed, error) {
-	a, err := newAPI("upstream "+c.Name, c.Switch.URL, opts)
+	a, err := newAPI("upstream "+c.Name, c.Switch.URL, c.Switch.TLS, opts)
 	if err != nil {
 		return nil, err
 	}

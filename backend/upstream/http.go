@@ -11,6 +11,7 @@ import (
 	"github.com/go-resty/resty/v2"
 
 	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/secure"
 )
 
 // Failures that callers tell apart. Test with errors.Is.
@@ -64,13 +65,16 @@ type api struct {
 	password config.Secret
 }
 
-func newAPI(name, url string, opts Options) (*api, error) {
+// newAPI: the certificate of an https url is checked as t says, nil = by this host's
+// authorities.
+func newAPI(name, url string, t *config.TLS, opts Options) (*api, error) {
 	if url == "" {
 		return nil, fmt.Errorf("%s: url is empty: %w", name, ErrConfig)
 	}
 	opts = opts.withDefaults()
 	return &api{name: name, opts: opts, rc: resty.New().SetBaseURL(strings.TrimRight(url, "/")).
-		SetLogger(silent{}).SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy())}, nil
+		SetLogger(silent{}).SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy()).
+		SetTransport(secure.Transport(t))}, nil
 }
 
 // silent keeps the client from writing to stderr; what it has to say comes as errors.
@@ -137,7 +141,7 @@ func (a *api) callWithin(ctx context.Context, bound time.Duration, method, path 
 		if errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%s: %s %s: %w", a.name, method, path, err)
 		}
-		return fmt.Errorf("%s: %s %s: %w: %s", a.name, method, path, ErrUnreachable, scrub(err.Error(), secrets))
+		return fmt.Errorf("%s: %s %s: %w: %s", a.name, method, path, ErrUnreachable, scrub(secure.Explain(nil, err).Error(), secrets))
 	}
 	if !answer.IsSuccess() {
 		se := &statusError{Code: answer.StatusCode(), text: brief(scrub(answer.String(), secrets))}

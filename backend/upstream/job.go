@@ -24,7 +24,7 @@ func NewJob(c config.Component, opts Options) (*Job, error) {
 	if c.Job.Name == "" {
 		return nil, fmt.Errorf("%s: job.name is empty: %w", c.Name, ErrConfig)
 	}
-	a, err := newAPI("flink "+c.Name, c.URL, opts)
+	a, err := newAPI("flink "+c.Name, c.URL, c.TLS, opts)
 	if err != nil {
 		return nil, err
 	}

@@ -96,6 +96,31 @@ func TestInitThenValidate(t *testing.T) {
 	}
 }
 
+// TestValidateOpensTLSFiles: what the file names must be there, with its line; a console
+// starts all the same (its probe tells).
+func TestValidateOpensTLSFiles(t *testing.T) {
+	dir := empty(t)
+	if code, _, errs := call(t, "init"); code != 0 {
+		t.Fatal(errs)
+	}
+	path := filepath.Join(dir, "dutyops.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := strings.Replace(string(text), `address: "192.0.2.51:6379",`, `address: "192.0.2.51:6379", tls: {ca: none.pem},`, 1)
+	if err := os.WriteFile(path, []byte(bad), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := call(t, "config", "validate")
+	if code != codeUsage || !strings.Contains(errs, "none.pem: no such file") || !strings.Contains(errs, "dutyops.yaml:") {
+		t.Errorf("exit %d\n%s%s", code, out, errs)
+	}
+	if _, err := config.Load(path); err != nil {
+		t.Errorf("the console does not start: %v", err)
+	}
+}
+
 func TestOutcomesHaveTheirExitCodes(t *testing.T) {
 	for _, c := range []struct {
 		err  error

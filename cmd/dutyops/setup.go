@@ -59,6 +59,9 @@ func (a *app) configCmd() *cobra.Command {
 				a.config = args[0]
 			}
 			cfg, err := a.load()
+			if err == nil {
+				err = cfg.CheckFiles()
+			}
 			var ps config.Problems
 			if errors.As(err, &ps) && a.json() {
 				if perr := a.printJSON(map[string]any{"ok": false, "problems": ps}); perr != nil {

@@ -51,8 +51,22 @@ type Client struct {
 	trouble error
 
 	asked atomic.Bool // the server has asked for a client certificate
-	seen  atomic.Pointer[Certificate]
+	seen  map[string]sighting
 }
+
+// sighting is what the server at one address showed, and when. A target may have several
+// (brokers, a management port).
+type sighting struct {
+	*Certificate
+	at time.Time
+}
+
+// seenFor is how long a certificate counts that has not been shown again: the address may
+// not belong to the target any more. maxSeen bounds the addresses.
+const (
+	seenFor = 10 * time.Minute
+	maxSeen = 256
+)
 
 // Certificate is what is worth knowing of a server's certificate.
 type Certificate struct {
@@ -72,12 +86,39 @@ func New(s Settings, now func() time.Time) *Client {
 	return &Client{s: s, now: now}
 }
 
-// Peer is what the server showed at the last handshake that succeeded; nil before.
+// Peer is what the server showed at its last handshake that succeeded; of several
+// addresses the certificate that ends first. nil when none was seen for a while.
 func (c *Client) Peer() *Certificate {
 	if c == nil {
 		return nil
 	}
-	return c.seen.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var first *Certificate
+	for host, x := range c.seen {
+		if c.now().Sub(x.at) > seenFor {
+			delete(c.seen, host)
+			continue
+		}
+		if first == nil || x.Ends.Before(first.Ends) || x.Ends.Equal(first.Ends) && x.Subject < first.Subject {
+			first = x.Certificate
+		}
+	}
+	return first
+}
+
+// OwnEnds is when our own client certificate ends; zero without one. It reads the files.
+// Errors wrap ErrSettings.
+func (c *Client) OwnEnds() (time.Time, error) {
+	if _, err := c.Config(""); err != nil {
+		return time.Time{}, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pair == nil || c.pair.Leaf == nil {
+		return time.Time{}, nil
+	}
+	return c.pair.Leaf.NotAfter, nil
 }
 
 // Trouble is why changed files could not be taken over; what was read before is still
@@ -130,13 +171,13 @@ func (c *Client) Config(host string) (*tls.Config, error) {
 			return pair, nil // shown even to authorities it is not from: the refusal explains more
 		},
 		VerifyConnection: func(st tls.ConnectionState) error {
-			c.remember(st, pair)
+			c.remember(host, st, pair)
 			return nil
 		},
 	}, nil
 }
 
-func (c *Client) remember(st tls.ConnectionState, pair *tls.Certificate) {
+func (c *Client) remember(host string, st tls.ConnectionState, pair *tls.Certificate) {
 	if len(st.PeerCertificates) == 0 {
 		return
 	}
@@ -150,7 +191,12 @@ func (c *Client) remember(st tls.ConnectionState, pair *tls.Certificate) {
 	if pair != nil && pair.Leaf != nil && pair.Leaf.NotAfter.Before(seen.Ends) {
 		seen.Ends, seen.Ours = pair.Leaf.NotAfter, true
 	}
-	c.seen.Store(seen)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.seen == nil || len(c.seen) >= maxSeen {
+		c.seen = map[string]sighting{}
+	}
+	c.seen[host] = sighting{seen, c.now()}
 }
 
 // stamp tells whether a file has changed.

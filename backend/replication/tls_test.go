@@ -1,0 +1,285 @@
+package replication
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/sandbox/redisd"
+	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/probes/trust/trusttest"
+)
+
+// tlsWorld is an authority, a certificate of it, and the files that configurations name.
+type tlsWorld struct {
+	server      *tls.Config
+	ca, foreign config.File
+}
+
+func newTLSWorld(t *testing.T) tlsWorld {
+	t.Helper()
+	ca, other := trusttest.NewCA(t, "Duty Test CA"), trusttest.NewCA(t, "Other CA")
+	dir := t.TempDir()
+	return tlsWorld{
+		server:  &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, trusttest.Leaf{}).TLS}, MinVersion: tls.VersionTLS12},
+		ca:      config.File(trusttest.File(t, dir, "ca.pem", ca.PEM)),
+		foreign: config.File(trusttest.File(t, dir, "other.pem", other.PEM)),
+	}
+}
+
+// mysqlDoor greets as a MySQL server does, with TLS or without, and counts the logins that
+// reach it: a login carries the account.
+type mysqlDoor struct {
+	addr string
+	tls  *tls.Config
+
+	mu     sync.Mutex
+	logins int
+}
+
+func openDoor(t *testing.T, cfg *tls.Config) *mysqlDoor {
+	t.Helper()
+	var lc net.ListenConfig
+	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &mysqlDoor{addr: ln.Addr().String(), tls: cfg}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				defer func() { _ = c.Close() }()
+				_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+				d.serve(c)
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = ln.Close()
+		wg.Wait()
+	})
+	return d
+}
+
+// serve speaks Protocol::HandshakeV10 of the vendor's protocol page up to the login.
+func (d *mysqlDoor) serve(c net.Conn) {
+	caps := uint32(1 | 1<<9 | 1<<15 | 1<<19) // long password, protocol 4.1, secure connection, plugin auth
+	if d.tls != nil {
+		caps |= 1 << 11
+	}
+	b := append([]byte{10}, "10.11.6-MariaDB\x00"...)
+	b = append(b, 1, 0, 0, 0)
+	b = append(b, "12345678\x00"...)
+	b = append(b, byte(caps), byte(caps>>8), 45, 2, 0, byte(caps>>16), byte(caps>>24), 21)
+	b = append(b, make([]byte, 10)...)
+	b = append(b, "123456789012\x00mysql_native_password\x00"...)
+	if _, err := c.Write(append([]byte{byte(len(b)), byte(len(b) >> 8), 0, 0}, b...)); err != nil {
+		return
+	}
+	r := io.Reader(c) // unbuffered: what follows an SSLRequest is the handshake's
+	packet := func() int {
+		head := make([]byte, 4)
+		if _, err := io.ReadFull(r, head); err != nil {
+			return 0
+		}
+		n := int(head[0]) | int(head[1])<<8
+		if _, err := io.CopyN(io.Discard, r, int64(n)); err != nil {
+			return 0
+		}
+		return n
+	}
+	n := packet()
+	if n == 32 && d.tls != nil { // SSLRequest: the login follows encrypted
+		s := tls.Server(c, d.tls)
+		r = s
+		n = packet()
+	}
+	if n > 0 {
+		d.mu.Lock()
+		d.logins++
+		d.mu.Unlock()
+	}
+}
+
+// TestMySQLControlOverTLS: the control account is never shown to a server that cannot
+// prove who it is, nor without TLS where the configuration asks for it.
+func TestMySQLControlOverTLS(t *testing.T) {
+	t.Setenv("PW", "s3cret-control")
+	w := newTLSWorld(t)
+	for _, c := range []struct {
+		name   string
+		server *tls.Config
+		ours   *config.TLS
+		text   string
+		logins bool
+	}{
+		{"believed", w.server, &config.TLS{CA: w.ca}, "", true},
+		{"unknown authority", w.server, &config.TLS{CA: w.foreign}, "signed by Duty Test CA, which tls.ca does not hold", false},
+		{"another name", w.server, &config.TLS{CA: w.ca, ServerName: "db.example"}, "not for db.example", false},
+		{"the server offers none", nil, &config.TLS{CA: w.ca}, "does not offer TLS", false},
+		{"our file is missing", w.server, &config.TLS{CA: w.ca + ".gone"}, "tls.ca", false},
+		{"not asked for", nil, nil, "", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := openDoor(t, c.server)
+			s, err := Open(Endpoint{Site: "primary", Platform: failoverplan.Data, Name: "mysql", Kind: failoverplan.MySQL, Config: config.Component{
+				Address: d.addr, User: "control", Password: "env:PW", TLS: c.ours,
+			}}, Options{Timeout: 20 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			_, _, err = s.IsSource(t.Context())
+			if err == nil || !strings.Contains(err.Error(), c.text) || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("%v, want %q", err, c.text) // the door never lets anybody in
+			}
+			d.mu.Lock()
+			defer d.mu.Unlock()
+			if (d.logins > 0) != c.logins {
+				t.Errorf("%d logins reached the server", d.logins)
+			}
+		})
+	}
+}
+
+// TestMySQLLinkOverTLS: a source that is asked over TLS is followed over TLS.
+func TestMySQLLinkOverTLS(t *testing.T) {
+	for _, c := range []struct {
+		version string
+		source  config.Component
+		want    string
+	}{
+		{maria, config.Component{TLS: &config.TLS{}}, "MASTER_SSL=1, MASTER_SSL_VERIFY_SERVER_CERT=1"},
+		{maria, config.Component{TLS: &config.TLS{InsecureSkipVerify: true}}, "MASTER_SSL=1, MASTER_SSL_VERIFY_SERVER_CERT=0"},
+		{mysql8, config.Component{Replication: config.Replication{TLS: &config.ReplicationTLS{CA: "/etc/my'sql/ca.pem", Cert: "/c.pem", Key: "/k.pem"}}},
+			"SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_SSL_CA='/etc/my''sql/ca.pem', SOURCE_SSL_CERT='/c.pem', SOURCE_SSL_KEY='/k.pem'"},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			pos := "1-1-100"
+			if c.version == mysql8 {
+				pos = uuidA + ":1-100"
+			}
+			p := &fakeMySQL{version: c.version, pos: pos}
+			a, _, _, eb := pairOf(t, p, &fakeMySQL{version: c.version, pos: pos})
+			plain := eb
+			if _, err := a.Follow(t.Context(), plain); err != nil {
+				t.Fatal(err)
+			}
+			eb.Config.TLS, eb.Config.Replication.TLS = c.source.TLS, c.source.Replication.TLS
+			if ok, ev, err := a.Follows(t.Context(), eb); err != nil || ok || !strings.Contains(ev, "not with TLS as configured") {
+				t.Errorf("a link without TLS counts: %v %q %v", ok, ev, err)
+			}
+			ev, err := a.Follow(t.Context(), eb)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all := strings.Join(p.log, "\n"); !strings.Contains(all, c.want) {
+				t.Errorf("want %s in\n%s", c.want, all)
+			}
+			if !strings.Contains(strings.Join(ev, "\n"), "over TLS") {
+				t.Errorf("the evidence does not tell: %v", ev)
+			}
+			n := len(p.log)
+			if _, err := a.Follow(t.Context(), eb); err != nil || len(p.log) != n {
+				t.Errorf("again: %v, %v; want nothing done", err, p.log[n:])
+			}
+			if ok, ev, err := a.Follows(t.Context(), eb); err != nil || !ok {
+				t.Errorf("Follows = %v (%s), %v", ok, ev, err)
+			}
+			if ok, _, err := a.Follows(t.Context(), plain); err != nil || !ok {
+				t.Errorf("a better link than asked for does not count: %v, %v", ok, err)
+			}
+		})
+	}
+}
+
+func TestRedisControlOverTLS(t *testing.T) {
+	w := newTLSWorld(t)
+	srv, err := redisd.Start(redisd.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = srv.Close() }()
+	front := trusttest.Front(t, srv.Addr(), w.server)
+	for _, c := range []struct {
+		name, addr string
+		ours       *config.TLS
+		text       string
+	}{
+		{"believed", front, &config.TLS{CA: w.ca}, ""},
+		{"unknown authority", front, &config.TLS{CA: w.foreign}, "signed by Duty Test CA, which tls.ca does not hold"},
+		{"a plain server", srv.Addr(), &config.TLS{CA: w.ca}, "is it the"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := Open(Endpoint{Site: "primary", Platform: failoverplan.Data, Name: "redis", Kind: failoverplan.Redis, Config: config.Component{Address: c.addr, TLS: c.ours}}, Options{Timeout: 20 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			_, _, err = s.IsSource(t.Context())
+			if (c.text == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%v, want %q", err, c.text)
+			}
+		})
+	}
+}
+
+// TestHTTPControlOverTLS: the account goes to a server that is believed, or nowhere.
+func TestHTTPControlOverTLS(t *testing.T) {
+	t.Setenv("PW", "s3cret-control")
+	w := newTLSWorld(t)
+	var mu sync.Mutex
+	asked := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		asked++
+		_, _ = rw.Write([]byte("{}"))
+	}))
+	defer srv.Close()
+	plain := strings.TrimPrefix(srv.URL, "http://")
+	front := trusttest.Front(t, plain, w.server)
+	for _, c := range []struct {
+		name, url string
+		ours      *config.TLS
+		text      string
+	}{
+		{"believed", "https://" + front, &config.TLS{CA: w.ca}, ""},
+		{"unknown authority", "https://" + front, &config.TLS{CA: w.foreign}, "TLS: the certificate is signed by Duty Test CA, which tls.ca does not hold"},
+		{"unknown to this host", "https://" + front, nil, "which this host does not trust"},
+		{"a plain server", "https://" + plain, &config.TLS{CA: w.ca}, "it does not speak TLS there"},
+		{"plain http all the same", srv.URL, &config.TLS{CA: w.ca}, "nothing is sent without TLS"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			mu.Lock()
+			asked = 0
+			mu.Unlock()
+			h, err := newHTTPServer(Endpoint{Config: config.Component{URL: c.url, User: "control", Password: "env:PW", TLS: c.ours}}, Options{Timeout: 20 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.close()
+			err = h.call(t.Context(), http.MethodGet, "/", nil, nil)
+			if (c.text == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%v, want %q", err, c.text)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if (asked > 0) != (c.text == "") {
+				t.Errorf("asked %d times", asked)
+			}
+		})
+	}
+}
