@@ -1,6 +1,7 @@
 package dnsproviders
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -58,6 +59,40 @@ func (a Arming) Check(changes []Change) ([]Change, error) {
 		}
 	}
 	return canon, nil
+}
+
+// With returns what is held once the changes are made: the same names, with the sets of the
+// changes in the place of what was there, read at a time. It has no handle. The changes are
+// canonical, as Check returns them.
+func (a Arming) With(changes []Change, at time.Time) Arming {
+	type key struct{ name, typ string }
+	after := make(map[key]RRset, len(changes))
+	for _, c := range changes {
+		after[key{c.After.Name, c.After.Type}] = c.After
+	}
+	next := Arming{Zone: a.Zone, Names: a.Names, At: at, Sets: make([]RRset, 0, len(a.Sets))}
+	put := func(s RRset, note string) {
+		if len(s.Values) > 0 {
+			s.Note = note
+			next.Sets = append(next.Sets, s)
+		}
+	}
+	for _, s := range a.Sets {
+		k := key{s.Name, s.Type}
+		if c, ok := after[k]; ok {
+			put(c, s.Note)
+			delete(after, k)
+		} else {
+			put(s, s.Note)
+		}
+	}
+	for _, c := range after {
+		put(c, "")
+	}
+	slices.SortFunc(next.Sets, func(a, b RRset) int {
+		return cmp.Or(strings.Compare(a.Name, b.Name), strings.Compare(a.Type, b.Type))
+	})
+	return next
 }
 
 // NewArming returns an Arming without handle: the names in canonical form, sorted.

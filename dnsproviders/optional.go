@@ -43,6 +43,15 @@ type Scripter interface {
 	Script(zone string, changes []Change, armed *Arming) (string, error)
 }
 
+// Foreteller is an Armer that knows, without asking, what an Arming holds once changes were
+// made on its ground: what the way back is printed from before anything is done.
+type Foreteller interface {
+	Armer
+	// Foretell returns the Arming that follows; its At is that of a. The error says, for
+	// people, what only the provider knows then (the ids of records that are created).
+	Foretell(a Arming, changes []Change) (Arming, error)
+}
+
 // Tracker is a Provider that says whether a change has reached all its name servers.
 // That is evidence beside the verification, which asks the name servers themselves.
 type Tracker interface {

@@ -38,6 +38,9 @@ type Receipt struct {
 	State string
 	// Serial is the zone's SOA serial after the change, where the provider tells.
 	Serial uint32
+	// Held is, after ApplyArmed, the Arming that holds from now on: what the answer showed,
+	// so that the way back needs no reading. nil where the answer does not tell.
+	Held *Arming
 }
 
 // Capabilities is the provider's card, shown in every plan.

@@ -42,7 +42,15 @@ func (p *Provider) Script(zone string, changes []dnsproviders.Change, armed *dns
 	return p.e.Script(api{p}, zone, changes, armed)
 }
 
-var _ byrecord.Printer = api{}
+// Foretell implements dnsproviders.Foreteller.
+func (p *Provider) Foretell(a dnsproviders.Arming, changes []dnsproviders.Change) (dnsproviders.Arming, error) {
+	return p.e.Foretell(a, changes)
+}
+
+var (
+	_ byrecord.Printer        = api{}
+	_ dnsproviders.Foreteller = (*Provider)(nil)
+)
 
 // Preface implements byrecord.Printer.
 func (api) Preface() string {

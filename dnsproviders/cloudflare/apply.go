@@ -138,6 +138,13 @@ func without(items, made []item) []item {
 	})
 }
 
+// saw keeps what the answer to a batch shows.
+func (o *op) saw(res batchResult) {
+	o.seen.Deletes = append(o.seen.Deletes, res.Deletes...)
+	o.seen.Patches = append(o.seen.Patches, res.Patches...)
+	o.seen.Posts = append(o.seen.Posts, res.Posts...)
+}
+
 func (b batchBody) size() int { return len(b.Deletes) + len(b.Patches) + len(b.Posts) }
 
 // send carries out one batch and returns the items that are known to be made. A lost
@@ -152,6 +159,7 @@ func (o *op) send(ctx context.Context, id string, items []item) ([]item, error) 
 		if f == nil {
 			res, err := decodeBatch(raw)
 			if err == nil && b.confirms(res) {
+				o.saw(res)
 				return items, nil
 			}
 			f = o.doubt(err)
@@ -239,6 +247,7 @@ var errNeither = errors.New("a set is neither before nor after")
 // errNeither when a set is neither before nor after.
 func (o *op) settle(ctx context.Context, items []item) (made, left []item, err error) {
 	defer func(was time.Time) { o.end = was }(o.end)
+	o.unseen = true
 	if end := o.p.now().Add(o.p.opt.Timeout); end.After(o.end) {
 		o.end = end
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders"
 )
@@ -50,6 +51,7 @@ func (p *Provider) Arm(ctx context.Context, zone string, names []string) (dnspro
 // ApplyArmed implements dnsproviders.Armer: one batch and no other request (several
 // batches when the plan's limit demands it). The answer to a batch shows every record, so
 // nothing is read back.
+// Receipt.Held is made of that answer, so that the way back is one request, too.
 //
 // Errors are those of ApplyInspected. A record that is no longer there makes the API
 // refuse the whole batch: ErrConflict when its set has changed, ErrRejected when only its
@@ -63,27 +65,79 @@ func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, change
 	defer func() {
 		rc.APICalls, rc.Took, rc.RequestID = o.calls, p.now().Sub(start), o.ray
 	}()
-	canon, err := a.Check(changes)
+	h, items, err := o.ground(a, changes)
 	if err != nil {
 		return rc, err
-	}
-	h, ok := a.Handle.(*handle)
-	if !ok {
-		return rc, o.fail(dnsproviders.ErrConflict, "the arming holds no record ids of this provider", "arm the zone again; nothing was sent", nil)
-	}
-	m := index(h.Records)
-	if bad := compare(m, canon); len(bad) > 0 {
-		return rc, o.conflict(bad, len(canon))
-	}
-	if bad := crowded(m, o.zone, canon); bad != "" {
-		return rc, o.fail(dnsproviders.ErrRejected, bad, hintAlone, nil)
 	}
 	if id, _, known := p.zone(o.zone); !known {
 		p.learnZone(o.zone, h.ZoneID, h.Limit)
 	} else if id != h.ZoneID {
 		return rc, o.fail(dnsproviders.ErrConflict, "the zone has another id now than when it was armed", "arm the zone again; nothing was sent", nil)
 	}
-	return o.write(ctx, changes, items(m, canon))
+	rc, err = o.write(ctx, changes, items)
+	if err == nil {
+		rc.Held = o.follows(a, h)
+	}
+	return rc, err
+}
+
+// ground compares the changes with an arming and works out their operations; nothing is sent.
+func (o *op) ground(a dnsproviders.Arming, changes []dnsproviders.Change) (*handle, []item, error) {
+	canon, err := a.Check(changes)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, ok := a.Handle.(*handle)
+	if !ok {
+		return nil, nil, o.fail(dnsproviders.ErrConflict, "the arming holds no record ids of this provider", "arm the zone again; nothing was sent", nil)
+	}
+	m := index(h.Records)
+	if bad := compare(m, canon); len(bad) > 0 {
+		return nil, nil, o.conflict(bad, len(canon))
+	}
+	if bad := crowded(m, o.zone, canon); bad != "" {
+		return nil, nil, o.fail(dnsproviders.ErrRejected, bad, hintAlone, nil)
+	}
+	return h, items(m, canon), nil
+}
+
+// follows is the arming that holds after a write all of whose answers were read: the
+// records are as the API showed them. nil when an answer was lost.
+func (o *op) follows(a dnsproviders.Arming, h *handle) *dnsproviders.Arming {
+	if o.unseen {
+		return nil
+	}
+	next := h.after(o.seen)
+	_, next.Limit, _ = o.p.zone(o.zone) // it may have shrunk
+	return next.arming(a, o.p.now())
+}
+
+// after are the records once a batch was carried out that was answered with res.
+func (h *handle) after(res batchResult) *handle {
+	next := &handle{Format: h.Format, ZoneID: h.ZoneID, Limit: h.Limit, Records: make([]record, 0, len(h.Records)+len(res.Posts))}
+	gone := make(map[string]bool, len(res.Deletes))
+	for _, r := range res.Deletes {
+		gone[r.ID] = true
+	}
+	patched := make(map[string]record, len(res.Patches))
+	for _, r := range res.Patches {
+		patched[r.ID] = r
+	}
+	for _, r := range h.Records {
+		if p, ok := patched[r.ID]; ok {
+			r = p
+		}
+		if !gone[r.ID] {
+			next.Records = append(next.Records, r)
+		}
+	}
+	next.Records = append(next.Records, res.Posts...)
+	return next
+}
+
+// arming holds these records in the place of those of a.
+func (h *handle) arming(a dnsproviders.Arming, at time.Time) *dnsproviders.Arming {
+	return &dnsproviders.Arming{Zone: a.Zone, Names: a.Names, At: at, Sets: rrsets(h.Records, a.Names), Handle: h}
 }
 
 // EncodeHandle implements dnsproviders.HandleCodec.

@@ -223,6 +223,9 @@ type op struct {
 	end   time.Time
 	calls int
 	ray   string
+
+	seen   batchResult // of all batches so far
+	unseen bool        // an answer was lost, so seen is not all
 }
 
 func (p *Provider) begin(ctx context.Context, name, zone string) (*op, error) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/dnsproviders/internal/effort"
@@ -56,7 +57,7 @@ func (z *zone) only(names []string) *zone {
 
 // ApplyArmed implements dnsproviders.Armer: one PATCH, believed when the server says that
 // it is committed. The API cannot compare: what somebody else has changed in these sets
-// since the Arming is overwritten. A zone whose serial dutyops has to move costs a GET of
+// since the Arming is overwritten. Receipt.Held is what was committed. A zone whose serial dutyops has to move costs a GET of
 // its SOA before, one with secondaries to tell a NOTIFY after. Receipt.Serial is set only
 // where it was read. Errors are those of ApplyInspected.
 func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, changes []dnsproviders.Change) (rc dnsproviders.Receipt, err error) {
@@ -66,22 +67,10 @@ func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, change
 		return rc, err
 	}
 	defer func() { rc.APICalls, rc.Took, rc.RequestID = o.Calls, p.effort.Now().Sub(start), o.RequestID }()
-	canon, err := a.Check(changes)
+	z, todo, err := o.ground(a, changes)
 	if err != nil {
 		return rc, err
 	}
-	z, ok := a.Handle.(*zone)
-	if !ok {
-		return rc, o.Fail(dnsproviders.ErrConflict, "what is held ready is not this provider's", hintRearm, nil)
-	}
-	if err := o.writable(z, canon); err != nil {
-		return rc, err
-	}
-	live := z.live()
-	if err := o.Compare(live, canon); err != nil {
-		return rc, err
-	}
-	todo := effort.Todo(live, canon)
 	if len(todo) == 0 {
 		return rc, nil
 	}
@@ -90,7 +79,47 @@ func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, change
 			return rc, err
 		}
 	}
-	return o.write(ctx, z, todo, rc, false)
+	rc, err = o.write(ctx, z, todo, rc, false)
+	if err == nil {
+		rc.Held = z.follows(a, todo, p.effort.Now())
+	}
+	return rc, err
+}
+
+// ground compares the changes with an arming and returns those that are not made; nothing
+// is sent.
+func (o *op) ground(a dnsproviders.Arming, changes []dnsproviders.Change) (*zone, []dnsproviders.Change, error) {
+	canon, err := a.Check(changes)
+	if err != nil {
+		return nil, nil, err
+	}
+	z, ok := a.Handle.(*zone)
+	if !ok {
+		return nil, nil, o.Fail(dnsproviders.ErrConflict, "what is held ready is not this provider's", hintRearm, nil)
+	}
+	if err := o.writable(z, canon); err != nil {
+		return nil, nil, err
+	}
+	live := z.live()
+	if err := o.Compare(live, canon); err != nil {
+		return nil, nil, err
+	}
+	return z, effort.Todo(live, canon), nil
+}
+
+// follows is the arming that holds once the changes are committed.
+func (z *zone) follows(a dnsproviders.Arming, todo []dnsproviders.Change, at time.Time) *dnsproviders.Arming {
+	next := z.only(a.Names)
+	for _, s := range z.replaced(todo) {
+		k := effort.Key{Name: dnsproviders.CanonicalName(s.Name), Type: s.Type}
+		delete(next.sets, k)
+		if s.ChangeType == "REPLACE" {
+			next.sets[k] = &rrset{Name: k.Name, Type: k.Type, TTL: s.TTL, Records: s.Records}
+		}
+	}
+	held := a.With(todo, at)
+	held.Sets, held.Handle = next.live().Of(a.Names), next
+	return &held
 }
 
 // withSOA is z with the SOA of now: a serial of yesterday would take the zone back.

@@ -131,3 +131,30 @@ func TestProbeWriteChangesNothing(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestArmed(t *testing.T) {
+	suite.Armed(t, func(t *testing.T) suite.ArmedRig {
+		r, api, p := fake(t, suite.Options{})
+		return suite.ArmedRig{
+			Provider: p, Zone: r.Zone, Log: api.Log, Secret: r.Secret, Variable: "POWERDNS_API_KEY",
+			Reads: func(s string) bool { return strings.HasPrefix(s, "GET ") },
+		}
+	})
+}
+
+// A zone with secondaries is told of, and one whose serial stands still says what to do.
+func TestScriptTellsSecondaries(t *testing.T) {
+	r, api, p := fake(t, suite.Options{})
+	changes := r.Names(1, false)
+	for soaEdit, still := range map[string]bool{"": true, "INCREASE": false} {
+		api.Kind, api.SOAEditAPI = "Master", soaEdit
+		a, err := p.Arm(t.Context(), zoneName, []string{changes[0].Before.Name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := p.Script(zoneName, changes, &a)
+		if err != nil || !strings.Contains(text, "PUT") || !strings.Contains(text, "/notify") || strings.Contains(text, "increase-serial") != still {
+			t.Errorf("soa_edit_api %q: %v\n%s", soaEdit, err, text)
+		}
+	}
+}

@@ -151,6 +151,15 @@ func oneOf(s string, of ...string) bool { return slices.Contains(of, strings.ToL
 // server goes through the list in its order and refuses a CNAME beside other data, but
 // commits once, so that no name is ever without an answer.
 func (z *zone) patch(changes []dnsproviders.Change) ([]byte, error) {
+	soa, err := z.nextSOA()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(map[string][]rrset{"rrsets": slices.Concat(z.replaced(changes), soa)})
+}
+
+// replaced are the elements of patch without the SOA.
+func (z *zone) replaced(changes []dnsproviders.Change) []rrset {
 	var gone, sets []rrset
 	for _, c := range changes {
 		s := rrset{Name: c.After.Name + ".", Type: c.After.Type, TTL: c.After.TTL, ChangeType: "REPLACE"}
@@ -172,11 +181,7 @@ func (z *zone) patch(changes []dnsproviders.Change) ([]byte, error) {
 		}
 		sets = append(sets, s)
 	}
-	soa, err := z.nextSOA()
-	if err != nil {
-		return nil, err
-	}
-	return json.Marshal(map[string][]rrset{"rrsets": slices.Concat(gone, sets, soa)})
+	return slices.Concat(gone, sets)
 }
 
 // still says whether the server leaves the serial of the zone where it is when the API

@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/route53/types"
@@ -52,7 +54,7 @@ func (p *Provider) Arm(ctx context.Context, zone string, names []string) (a dnsp
 }
 
 // ApplyArmed implements dnsproviders.Armer: one request (one for each 500 sets of one
-// value); the server compares. Errors are those of ApplyInspected.
+// value); the server compares. Receipt.Held is what was written. Errors are those of ApplyInspected.
 func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, changes []dnsproviders.Change) (rc dnsproviders.Receipt, err error) {
 	start := p.effort.Now()
 	o, err := p.begin(ctx, "apply", a.Zone)
@@ -60,20 +62,55 @@ func (p *Provider) ApplyArmed(ctx context.Context, a dnsproviders.Arming, change
 		return rc, err
 	}
 	defer func() { o.receipt(&rc, start) }()
-	canon, err := a.Check(changes)
+	h, canon, err := o.ground(a, changes)
 	if err != nil {
-		return rc, err
-	}
-	h, ok := a.Handle.(*held)
-	if !ok {
-		return rc, o.Fail(dnsproviders.ErrConflict, "what is held ready is not this provider's", "arm again; nothing was sent", nil)
-	}
-	if err := o.check(h.sets, canon); err != nil {
 		return rc, err
 	}
 	o.known = h.zoneID
 	rc.Changed, err = o.carry(ctx, h.sets, changes, canon)
+	if err == nil {
+		rc.Held = h.follows(a, canon, p.effort.Now())
+	}
 	return rc, err
+}
+
+// ground compares the changes with an arming; nothing is sent.
+func (o *op) ground(a dnsproviders.Arming, changes []dnsproviders.Change) (*held, []dnsproviders.Change, error) {
+	canon, err := a.Check(changes)
+	if err != nil {
+		return nil, nil, err
+	}
+	h, ok := a.Handle.(*held)
+	if !ok {
+		return nil, nil, o.Fail(dnsproviders.ErrConflict, "what is held ready is not this provider's", "arm again; nothing was sent", nil)
+	}
+	return h, canon, o.check(h.sets, canon)
+}
+
+// follows is the arming that holds once the changes are made. Should the API show a value
+// otherwise than it was written, the next switch is refused by its comparison, and reads.
+func (h *held) follows(a dnsproviders.Arming, canon []dnsproviders.Change, at time.Time) *dnsproviders.Arming {
+	next := &held{zoneID: h.zoneID, sets: maps.Clone(h.sets)}
+	for _, it := range h.sets.build(h.sets.live(), canon) {
+		k := effort.KeyOf(it.change)
+		delete(next.sets, k)
+		if it.fresh != nil {
+			next.sets.add(*it.fresh)
+		}
+	}
+	held := a.With(canon, at)
+	held.Sets, held.Handle = next.sets.live().Of(a.Names), next
+	return &held
+}
+
+// Foretell implements dnsproviders.Foreteller.
+func (p *Provider) Foretell(a dnsproviders.Arming, changes []dnsproviders.Change) (dnsproviders.Arming, error) {
+	o := &op{Op: effort.Begin(p.effort, "foretell", a.Zone), p: p}
+	h, canon, err := o.ground(a, changes)
+	if err != nil {
+		return dnsproviders.Arming{}, err
+	}
+	return *h.follows(a, canon, a.At), nil
 }
 
 // handleVersion changes with the form of a handle that was put away.
@@ -163,29 +200,21 @@ func (p *Provider) Script(zone string, changes []dnsproviders.Change, armed *dns
 	if armed == nil {
 		return "", errors.New("the commands need the live sets to the letter and none are held ready: run dutyops dns arm while the API answers")
 	}
-	canon, err := armed.Check(changes)
+	o := &op{Op: effort.Begin(p.effort, "script", zone)}
+	if armed.Zone != o.Zone {
+		return "", fmt.Errorf("what is held ready is of %s", armed.Zone)
+	}
+	h, canon, err := o.ground(*armed, changes)
 	if err != nil {
 		return "", err
 	}
-	h, ok := armed.Handle.(*held)
-	if !ok || armed.Zone != dnsproviders.CanonicalName(zone) {
-		return "", fmt.Errorf("what is held ready is of %s or of another provider", armed.Zone)
-	}
-	if why := h.sets.unwritable(canon); why != "" {
-		return "", errors.New(why)
-	}
-	o := &op{Op: effort.Begin(p.effort, "script", zone)}
-	live := h.sets.live()
-	if err := o.Compare(live, canon); err != nil {
-		return "", err
-	}
-	batches, err := pack(h.sets.build(live, canon))
+	batches, err := pack(h.sets.build(h.sets.live(), canon))
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString("# Needs AWS CLI; it reads AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or its profile.\n")
-	fmt.Fprintf(&b, "# Sets as they were at %s; Route 53 compares once more and refuses the whole command when one differs.\n", armed.At.UTC().Format("2006-01-02T15:04:05Z"))
+	b.WriteString("#!/bin/sh\n# Needs AWS CLI; it reads AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or its profile.\n")
+	fmt.Fprintf(&b, "# Sets as they were at %s; Route 53 compares once more and refuses the whole command when one differs.\nset -e\n", armed.At.UTC().Format("2006-01-02T15:04:05Z"))
 	for _, batch := range batches {
 		text, err := json.Marshal(changeBatch(elements(batch)))
 		if err != nil {

@@ -70,6 +70,7 @@ var (
 	_ dnsproviders.WriteProber = (*Provider)(nil)
 	_ dnsproviders.Scripter    = (*Provider)(nil)
 	_ dnsproviders.Tracker     = (*Provider)(nil)
+	_ dnsproviders.Foreteller  = (*Provider)(nil)
 )
 
 // New returns a provider. It opens no connection. The error says which option is wrong.

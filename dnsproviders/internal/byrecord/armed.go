@@ -24,16 +24,23 @@ func (e *Engine) Arm(ctx context.Context, zone string, names []string) (a dnspro
 	if lerr != nil {
 		return a, lerr
 	}
-	a = dnsproviders.NewArming(o.Zone, names, Sets(recs, names, e.Standard), at)
+	a = dnsproviders.NewArming(o.Zone, names, nil, at)
+	e.hold(&a, recs)
+	return a, nil
+}
+
+// hold puts a zone's records into an arming of some of its names.
+func (e *Engine) hold(a *dnsproviders.Arming, recs []Record) {
+	a.Sets = Sets(recs, a.Names, e.Standard)
 	a.Handle = &held{recs: slices.DeleteFunc(recs, func(r Record) bool {
 		_, asked := slices.BinarySearch(a.Names, r.Name)
 		return !asked
 	})}
-	return a, nil
 }
 
 // ApplyArmed is Apply without its first reading: records are compared as they were when
-// they were armed and written by their ids, and the zone is read afterwards.
+// they were armed and written by their ids, and the zone is read afterwards: Receipt.Held is
+// that reading.
 func (e *Engine) ApplyArmed(ctx context.Context, a dnsproviders.Arming, changes []dnsproviders.Change) (rc dnsproviders.Receipt, err error) {
 	start := e.Now()
 	o, err := e.Begin(ctx, "apply", a.Zone)
@@ -52,7 +59,12 @@ func (e *Engine) ApplyArmed(ctx context.Context, a dnsproviders.Arming, changes 
 	if err := e.check(o, index(armed.recs), canon); err != nil {
 		return rc, err
 	}
-	return e.write(ctx, o, armed.recs, changes, canon)
+	rc, last, err := e.write(ctx, o, armed.recs, changes, canon)
+	if err == nil && last != nil {
+		rc.Held = &dnsproviders.Arming{Zone: a.Zone, Names: a.Names, At: e.Now()}
+		e.hold(rc.Held, last)
+	}
+	return rc, err
 }
 
 // KeepCodec is an API whose Record.Keep is not nil and can be put away.

@@ -197,7 +197,8 @@ func (e *Engine) Apply(ctx context.Context, zone string, changes []dnsproviders.
 	if err := inspect(Sets(recs, names, e.Standard)); err != nil {
 		return rc, err
 	}
-	return e.write(ctx, o, recs, changes, canon)
+	rc, _, err = e.write(ctx, o, recs, changes, canon)
+	return rc, err
 }
 
 // check refuses what must not be written, and what is no longer as the changes expect.
@@ -211,14 +212,16 @@ func (e *Engine) check(o *Op, m map[key][]Record, canon []dnsproviders.Change) e
 	return nil
 }
 
-// write makes the changes of a zone that holds recs, and reads back.
-func (e *Engine) write(ctx context.Context, o *Op, recs []Record, changes, canon []dnsproviders.Change) (rc dnsproviders.Receipt, err error) {
+// write makes the changes of a zone that holds recs, and reads back; last is the whole zone
+// as it was read then, nil when there was nothing to do or the reading is behind the writes.
+func (e *Engine) write(ctx context.Context, o *Op, recs []Record, changes, canon []dnsproviders.Change) (rc dnsproviders.Receipt, last []Record, err error) {
 	r := &run{e: e, o: o, changes: changes, canon: canon, units: units(index(recs), canon, e.Standard)}
 	if len(r.units) == 0 {
-		return rc, nil
+		return rc, nil, nil
 	}
 	r.carry(ctx)
-	return r.report(ctx)
+	rc, err = r.report(ctx)
+	return rc, r.last, err
 }
 
 // receipt fills in what an operation cost.

@@ -20,6 +20,8 @@ type run struct {
 
 	// seen is the zone as read after the last write, when that was read anyway.
 	seen []Record
+	// last is the zone as the last reading showed it, once that was up with the writes.
+	last []Record
 
 	mu  sync.Mutex
 	err *dnsproviders.Error // the first failure
@@ -219,6 +221,7 @@ func (r *run) report(ctx context.Context) (rc dnsproviders.Receipt, err error) {
 		}
 		left, detail, stale := r.look(recs)
 		if !stale {
+			r.last = recs
 			return r.divide(left, detail)
 		}
 		if try == readTry || !r.o.again(ctx, try+1, firstTry<<try, r.o.Fail(dnsproviders.ErrUnavailable, "the list does not show yet what was confirmed", hintRead, nil)) {

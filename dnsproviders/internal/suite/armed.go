@@ -1,10 +1,16 @@
 package suite
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/dnsproviders/dnstest"
@@ -19,6 +25,9 @@ type ArmedRig struct {
 	// Reads says whether a request of the log changes nothing.
 	Reads  func(request string) bool
 	Secret string
+	// Variable is what the printed script reads its secret from; "" when the script needs
+	// the vendor's own tool and is not run.
+	Variable string
 }
 
 // Armed holds an Armer to its promises: the reading is done beforehand, what does not
@@ -75,6 +84,13 @@ func Armed(t *testing.T, begin func(t *testing.T) ArmedRig) {
 		}
 		_, err = r.Provider.ApplyArmed(t.Context(), a, Invert(changes[:6]))
 		refused(t, r, err, "does not hold any more")
+		if rc.Held == nil || !slices.Equal(rc.Held.Names, a.Names) || len(rc.Held.Sets) != 6 {
+			t.Fatalf("nothing is held for the way back: %+v", rc.Held)
+		}
+		rc, err = r.Provider.ApplyArmed(t.Context(), *rc.Held, Invert(changes[:6]))
+		if log := r.Log(); err != nil || rc.Changed != 6 || look.Standing(t, changes[:6]) != "old" || r.Reads(log[0]) {
+			t.Errorf("way back: %+v, %v, %q", rc, err, log)
+		}
 		if look.Standing(t, changes[6:]) != "old" {
 			t.Error("a name that was not asked for was changed")
 		}
@@ -118,28 +134,99 @@ func Armed(t *testing.T, begin func(t *testing.T) ArmedRig) {
 	t.Run("script", func(t *testing.T) {
 		r, look, a, changes := arm(t)
 		p, ok := r.Provider.(dnsproviders.Scripter)
-		if !ok {
-			t.Fatalf("%T cannot print its commands", r.Provider)
+		f, fore := r.Provider.(dnsproviders.Foreteller)
+		if !ok || !fore {
+			t.Fatalf("%T cannot print its commands, there and back", r.Provider)
 		}
 		text, err := p.Script(Zone, changes[:6], &a)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{NewV4, NewV6} {
-			if !strings.Contains(text, want) {
-				t.Errorf("%s is not in\n%s", want, text)
-			}
+		next, err := f.Foretell(a, changes[:6])
+		if err != nil {
+			t.Fatal(err)
 		}
-		if strings.Contains(text, r.Secret) {
-			t.Error("the script holds the secret")
+		back, err := p.Script(Zone, Invert(changes[:6]), &next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for what, want := range map[string][]string{text: {NewV4, NewV6}, back: {OldV4, OldV6}} {
+			for _, v := range want {
+				if !strings.Contains(what, v) {
+					t.Errorf("%s is not in\n%s", v, what)
+				}
+			}
+			if strings.Contains(what, r.Secret) {
+				t.Error("the script holds the secret")
+			}
+			if out, err := exec.CommandContext(t.Context(), "sh", "-n", "-c", what).CombinedOutput(); err != nil {
+				t.Errorf("no shell script: %s, %v\n%s", out, err, what)
+			}
 		}
 		if _, err := p.Script(Zone, changes, &a); err == nil {
 			t.Error("a name that was not read is in the script")
 		}
+		if _, err := p.Script(Zone, changes[:6], nil); err == nil {
+			t.Error("a script without record ids")
+		}
+		if _, err := p.Script(Zone, Invert(changes[:6]), &a); err == nil {
+			t.Error("the way back from where nobody went")
+		}
 		if log := r.Log(); len(log) != 0 || look.Standing(t, changes) != "old" {
 			t.Errorf("printing asked for %q", log)
 		}
+		if r.Variable == "" {
+			return
+		}
+		before := contents(r.Zone)
+		if out, err := runScript(t, r, text, r.Secret); err != nil || look.Standing(t, changes[:6]) != "new" || look.Standing(t, changes[6:]) != "old" {
+			t.Fatalf("%s, %v\n%s", out, err, text)
+		}
+		if out, err := runScript(t, r, back, r.Secret); err != nil || !slices.Equal(contents(r.Zone), before) {
+			t.Fatalf("back: %s, %v\n%s", out, err, back)
+		}
+		r.Log()
+		out, err := runScript(t, r, text, "another"+r.Secret)
+		if err == nil || !strings.Contains(out, "refused") || !slices.Equal(contents(r.Zone), before) || len(r.Log()) != 1 {
+			t.Errorf("with a wrong secret: %v, %s", err, out)
+		}
+		if out, err := runScript(t, r, text, ""); err == nil || len(r.Log()) != 0 {
+			t.Errorf("without a secret: %v, %s", err, out)
+		}
 	})
+}
+
+// runScript gives a printed script to sh and curl, and sees that the secret is on no command
+// line and in nothing that is printed. An empty secret is not set at all.
+func runScript(t *testing.T, r ArmedRig, text, secret string) (string, error) {
+	t.Helper()
+	dir := t.TempDir()
+	file := func(name, text string, mode os.FileMode) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	curl, err := exec.LookPath("curl")
+	if err != nil {
+		t.Fatalf("the printed commands need curl: %v", err)
+	}
+	args := filepath.Join(dir, "args")
+	file("curl", fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$@\" >>'%s'\nexec '%s' \"$@\"\n", args, curl), 0o700)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	c := exec.CommandContext(ctx, "sh", file("script", text, 0o600))
+	c.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH"), "HOME=" + dir}
+	if secret != "" {
+		c.Env = append(c.Env, r.Variable+"_FILE="+file("secret", secret+"\n", 0o600))
+	}
+	out, err := c.CombinedOutput()
+	shown, _ := os.ReadFile(args) // not there when curl was not called
+	if secret != "" && strings.Contains(string(out)+string(shown), secret) {
+		t.Errorf("the secret is on a command line or printed:\n%s\n%s", out, shown)
+	}
+	return string(out), err
 }
 
 // refused checks that an armed change was refused as a conflict and nothing was sent.
