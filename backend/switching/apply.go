@@ -130,7 +130,7 @@ func (w *writer) armed(ctx context.Context) error {
 	rc, err := p.ApplyArmed(ctx, a, w.all)
 	w.out.add(rc)
 	if err != nil {
-		w.s.written(w.place, nil, nil)
+		w.s.written(w.place, nil, rc, nil)
 		if outdated(err) && !isPartial(err) {
 			w.out.say("%s: the reading of %s no longer holds (%v): read first", w.place.provider, a.At.Local().Format("15:04:05"), err)
 			return errReadFirst
@@ -138,7 +138,7 @@ func (w *writer) armed(ctx context.Context) error {
 		return err
 	}
 	w.out.say("armed %s before", w.s.opt.Now().Sub(a.At).Round(time.Millisecond))
-	w.s.written(w.place, &a, w.all)
+	w.s.written(w.place, &a, rc, w.all)
 	return nil
 }
 
@@ -166,7 +166,7 @@ func (w *writer) inspect(live []dnsproviders.RRset) error { return together(w.pl
 func (w *writer) read(ctx context.Context) error {
 	rc, err := write(ctx, w.p, w.place.zone, w.todo, w.inspect)
 	w.out.add(rc)
-	w.s.written(w.place, nil, nil)
+	w.s.written(w.place, nil, rc, nil)
 	return err
 }
 

@@ -211,30 +211,22 @@ func (s *Switch) Readiness(domains []failoverplan.Domain) []Readiness {
 	return out
 }
 
-// written ends what is held for a place: a write has made it old. Where the provider
-// needs nothing but the sets, the new ones are held instead.
-func (s *Switch) written(p place, used *dnsproviders.Arming, cs []dnsproviders.Change) {
+// written ends what is held for a place: a write has made it old. What the provider holds
+// since then takes its place; where the provider needs nothing but the sets, the new ones.
+func (s *Switch) written(p place, used *dnsproviders.Arming, rc dnsproviders.Receipt, cs []dnsproviders.Change) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wrote[p]++
 	h := s.hold(p)
-	if used == nil || used.Handle != nil {
-		h.arming, h.drift = dnsproviders.Arming{}, nil
-		return
+	h.arming, h.drift = dnsproviders.Arming{}, nil
+	switch {
+	case used == nil:
+	case rc.Held != nil:
+		h.arming = *rc.Held
+		h.arming.At = s.opt.Now() // by the clock that its age is judged with
+	case used.Handle == nil:
+		h.arming = used.With(cs, s.opt.Now())
 	}
-	sets := bySet(used.Sets)
-	for _, c := range cs {
-		k := key{c.After.Name, c.After.Type}
-		if delete(sets, k); len(c.After.Values) > 0 {
-			sets[k] = c.After
-		}
-	}
-	next := dnsproviders.Arming{Zone: used.Zone, Names: used.Names, At: s.opt.Now(), Sets: make([]dnsproviders.RRset, 0, len(sets))}
-	for _, r := range sets {
-		next.Sets = append(next.Sets, r)
-	}
-	sortSets(next.Sets)
-	h.arming, h.drift = next, nil
 }
 
 // Noticed holds what the servers answer against what is held. A set that the newest
