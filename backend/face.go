@@ -24,6 +24,8 @@ type Face interface {
 	Explain(target string) (Explanation, error)
 
 	Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan, error)
+	// Manual prints a plan's DNS changes as commands for a person, there and back.
+	Manual(ctx context.Context, req PlanRequest) (Manual, error)
 	// Start runs a plan in the background and returns at once with the run's id.
 	Start(ctx context.Context, req StartRequest) (Run, error)
 	// Wait returns when the run has ended or ctx is done.

@@ -16,21 +16,31 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 			return nil, err
 		}
 	}
-	owners := make(chan map[string]failoverplan.Owner, 1)
-	go func() { owners <- e.owners(ctx) }() // side by side: nobody waits for it alone
+	owners := e.ownersAside(ctx)
 	live, problems := e.dns.Live(ctx, e.topo.Domains)
-	e.mu.Lock()
-	sit := e.situation
-	e.mu.Unlock()
-	p, err := failoverplan.Make(failoverplan.Request{
-		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
-		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems,
-		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: <-owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx), OnFailedWrite: e.onFailedWrite(),
-	})
+	p, err := e.planFrom(ctx, req, <-owners, live, problems)
 	if err == nil {
 		p.WayBack = e.wayBack(p)
 	}
 	return p, err
+}
+
+// ownersAside reads whose names are somebody else's, side by side: nobody waits for it alone.
+func (e *Engine) ownersAside(ctx context.Context) <-chan map[string]failoverplan.Owner {
+	owners := make(chan map[string]failoverplan.Owner, 1)
+	go func() { owners <- e.owners(ctx) }()
+	return owners
+}
+
+func (e *Engine) planFrom(ctx context.Context, req PlanRequest, owners map[string]failoverplan.Owner, live map[string][]failoverplan.RecordSet, problems map[string]string) (*failoverplan.Plan, error) {
+	e.mu.Lock()
+	sit := e.situation
+	e.mu.Unlock()
+	return failoverplan.Make(failoverplan.Request{
+		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
+		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems,
+		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx), OnFailedWrite: e.onFailedWrite(),
+	})
 }
 
 // onFailedWrite is the setting; "" leaves it to the plan's mode.
@@ -39,16 +49,6 @@ func (e *Engine) onFailedWrite() failoverplan.OnFail {
 		return failoverplan.OnFail(s)
 	}
 	return ""
-}
-
-// Manual prints a plan's DNS changes as nsupdate input, with the same comparison
-// before the write; it holds no secret. It is the way left when a provider's API is away.
-func (e *Engine) Manual(p *failoverplan.Plan) string {
-	s := ""
-	for _, z := range p.DNS {
-		s += e.dns.Manual(z)
-	}
-	return s
 }
 
 // RefusedError is a refusal with its gates (promise 6). It wraps ErrRefused.

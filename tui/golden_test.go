@@ -48,6 +48,7 @@ func TestGoldenScreens(t *testing.T) {
 		{"plan-site-down", func(r *rig) { r.w.Break("primary", failoverplan.Down, "no answer"); r.refresh() }, []string{"f"}},
 		{"blocked", func(r *rig) { r.w.Blocked = true; r.down() }, []string{"f"}},
 		{"stopped", func(r *rig) { r.w.BadName = true; r.down() }, []string{"f"}},
+		{"manual", func(r *rig) { r.w.APIDown = true; r.down() }, []string{"f", "p"}},
 		{"planned", nil, []string{"f", "l"}},
 		{"confirm", (*rig).down, []string{"f", "enter"}},
 		{"arming", (*rig).down, []string{"f", "enter", "text:standby", "enter", "text:storm", "enter"}},

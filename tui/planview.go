@@ -90,7 +90,8 @@ func (s *planScreen) commands(a *app) []command {
 		{id: "stations", group: g, screen: s.id(), title: t.T("Only some stations"), keys: []string{"s"}, foot: t.T("foot|stations"), help: t.T("move all stations or some"), run: s.chooseStations},
 		{id: "replan", group: g, screen: s.id(), title: t.T("Plan again"), keys: []string{"r"}, foot: t.T("foot|plan again"), help: t.T("read the world again and plan from it"), run: func(a *app) tea.Cmd { return s.make(a) }},
 	}
-	return append(out, s.nameCommands(a)...)
+	out = append(out, s.nameCommands(a)...)
+	return append(out, command{id: "manual", shell: "dutyops plan " + string(s.req.Kind) + " --manual", group: g, screen: s.id(), title: t.T("Commands for a person"), keys: []string{"p"}, foot: t.T("foot|by hand"), help: t.T("the same changes as curl commands and nsupdate input, there and back, for the day the provider's API is away from here"), run: func(a *app) tea.Cmd { return a.open(newManualScreen(s.req)) }})
 }
 
 func (s *planScreen) start(a *app) tea.Cmd {

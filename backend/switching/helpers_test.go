@@ -26,6 +26,7 @@ const (
 // rig is a Switch on one record store that the API fake and two authoritative servers share.
 type rig struct {
 	t        testing.TB
+	token    string
 	zone     *dnstest.Zone
 	api      *dnstest.Cloudflare
 	ns1, ns2 *dnstest.Authority
@@ -46,7 +47,7 @@ func newRig(t testing.TB, o rigOptions) *rig {
 		t.Fatal(err)
 	}
 	token, secret := hex.EncodeToString(raw[:20]), base64.StdEncoding.EncodeToString(raw)
-	r := &rig{t: t, zone: dnstest.NewZone(zoneName)}
+	r := &rig{t: t, token: token, zone: dnstest.NewZone(zoneName)}
 	r.api = dnstest.NewCloudflare(token, r.zone)
 	t.Cleanup(r.api.Close)
 	for _, ns := range []**dnstest.Authority{&r.ns1, &r.ns2} {

@@ -240,7 +240,7 @@ func TestManual(t *testing.T) {
 		change(n, "A", []string{oldV4}, []string{newV4, "198.51.100.21"}),
 		change(n, "AAAA", nil, []string{newV6}),
 		change("alias."+zoneName, "CNAME", []string{"primary.example.test"}, []string{"standby.example.test"}),
-	}})
+	}})[1].Text
 	host, port, _ := net.SplitHostPort(r.ns1.Addr)
 	for _, line := range []string{
 		"server " + host + " " + port, "zone " + zoneName + ".",
@@ -256,7 +256,7 @@ func TestManual(t *testing.T) {
 	if strings.Contains(got, "update delete "+n+". IN AAAA") {
 		t.Error("deletes what does not exist")
 	}
-	evil := r.s.Manual(failoverplan.ZoneChange{Zone: zoneName, Changes: []failoverplan.RecordChange{change(n, "A", []string{oldV4}, []string{"1.2.3.4\nupdate delete " + n})}})
+	evil := r.s.Manual(failoverplan.ZoneChange{Zone: zoneName, Changes: []failoverplan.RecordChange{change(n, "A", []string{oldV4}, []string{"1.2.3.4\nupdate delete " + n})}})[1].Text
 	for _, line := range strings.Split(strings.TrimSpace(evil), "\n") {
 		if !strings.HasPrefix(line, ";") {
 			t.Errorf("printed %q", line)

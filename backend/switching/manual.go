@@ -1,34 +1,189 @@
 package switching
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/dutyops/dutyops/dnsproviders"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
-// Manual prints a zone's change as input for nsupdate, with the same comparison, for a
-// person whose tools have all failed. It holds no secret: the key is a file that
-// nsupdate reads. A change that cannot be written so comes out as comments that say why.
-func (s *Switch) Manual(zc failoverplan.ZoneChange) string {
+// Form is how a change is printed.
+type Form string
+
+// The forms: a shell script for the provider's own API, input for nsupdate, and a list for
+// a person at the provider's web console.
+const (
+	FormShell    Form = "sh"
+	FormNsupdate Form = "nsupdate"
+	FormList     Form = "list"
+)
+
+// Part is one zone's change at one of its providers, printed in one form. It holds no secret.
+type Part struct {
+	Zone     string `json:"zone"`
+	Provider string `json:"provider"`
+	// Kind of the provider, as its card says.
+	Kind string `json:"kind"`
+	// Back: the way back, made after the way there.
+	Back    bool   `json:"back"`
+	Form    Form   `json:"form"`
+	Records int    `json:"records"`
+	Text    string `json:"text"`
+	// Problem is why there is only a list; "" with the other forms.
+	Problem string `json:"problem,omitempty"`
+	// File is a name that tells the part from the plan's others; see FileName.
+	File string `json:"file"`
+}
+
+// Way says for people which way the part goes.
+func (p Part) Way() string {
+	if p.Back {
+		return "way back"
+	}
+	return "way there"
+}
+
+// FileName is a name for the part that tells it from the plan's others; n is the number of
+// the zone's change in the plan.
+func (p Part) FileName(n int) string {
+	way := "there"
+	if p.Back {
+		way = "back"
+	}
+	ext := map[Form]string{FormShell: "sh", FormNsupdate: "nsupdate", FormList: "txt"}[p.Form]
+	safe := func(s string) string {
+		return strings.Map(func(r rune) rune {
+			if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '-' || r == '_' {
+				return r
+			}
+			return '_'
+		}, s)
+	}
+	return fmt.Sprintf("%02d-%s-%s-%s.%s", n, safe(p.Zone), safe(p.Provider), way, ext)
+}
+
+// kindRFC2136 takes nsupdate's input by itself.
+const kindRFC2136 = "rfc2136"
+
+// Manual prints a zone's change, there and back, for a person whose tools have all failed:
+// as the provider's own API takes it, and as input for nsupdate. The commands for an API
+// come from what is held ready, however old; they say how old. Nothing is asked or sent.
+func (s *Switch) Manual(zc failoverplan.ZoneChange) []Part {
+	var out []Part
+	kind := ""
+	p := s.opt.Providers[zc.Provider]
+	if p != nil {
+		kind = p.Capabilities().Kind
+	}
+	for _, back := range []bool{false, true} {
+		part := Part{Zone: dnsproviders.CanonicalName(zc.Zone), Provider: zc.Provider, Kind: kind, Back: back, Records: len(zc.Changes)}
+		if kind != kindRFC2136 {
+			api := part
+			api.Form = FormShell
+			text, err := s.script(zc, p, back)
+			if err != nil {
+				api.Form, api.Problem = FormList, oneLine(err.Error())
+				text = list(direct(zc, back), api.Problem)
+			}
+			api.Text = text
+			out = append(out, api)
+		}
+		part.Form, part.Text = FormNsupdate, s.nsupdate(direct(zc, back), kind)
+		out = append(out, part)
+	}
+	return out
+}
+
+func direct(zc failoverplan.ZoneChange, back bool) failoverplan.ZoneChange {
+	if back {
+		return Invert(zc)
+	}
+	return zc
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func changesOf(zc failoverplan.ZoneChange) []dnsproviders.Change {
+	out := make([]dnsproviders.Change, len(zc.Changes))
+	for i, c := range zc.Changes {
+		out[i] = toChange(c)
+	}
+	return out
+}
+
+// script asks the provider for its commands.
+func (s *Switch) script(zc failoverplan.ZoneChange, p dnsproviders.Provider, back bool) (string, error) {
+	sc, ok := p.(dnsproviders.Scripter)
+	if !ok {
+		return "", errors.New("this kind of provider has no commands that dutyops could print: it is reached through a library only")
+	}
+	s.mu.Lock()
+	held := s.hold(place{dnsproviders.CanonicalName(zc.Zone), zc.Provider}).arming
+	s.mu.Unlock()
+	if held.At.IsZero() {
+		return sc.Script(zc.Zone, changesOf(zc), nil)
+	}
+	if back {
+		f, ok := p.(dnsproviders.Foreteller)
+		if !ok {
+			return "", errors.New("the way back can be printed only once the way there is made: run this again then")
+		}
+		next, err := f.Foretell(held, changesOf(zc))
+		if err != nil {
+			return "", fmt.Errorf("the way back cannot be printed beforehand: %w", err)
+		}
+		held, zc = next, Invert(zc)
+	}
+	return sc.Script(zc.Zone, changesOf(zc), &held)
+}
+
+// list is a change for a person at a web console.
+func list(zc failoverplan.ZoneChange, why string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %d record sets of zone %s at %s, to be set by hand in the provider's own console.\n", len(zc.Changes), dnsproviders.CanonicalName(zc.Zone), zc.Provider)
+	fmt.Fprintf(&b, "# No commands: %s\n", why)
+	show := func(r failoverplan.RecordSet) string {
+		if len(r.Values) == 0 {
+			return "(absent)"
+		}
+		return fmt.Sprintf("%s TTL %d", strings.Join(r.Values, " "), r.TTL)
+	}
+	for _, c := range zc.Changes {
+		name, typ := c.After.Name, c.After.Type
+		if name == "" {
+			name, typ = c.Before.Name, c.Before.Type
+		}
+		fmt.Fprintf(&b, "%s %s: %s -> %s\n", name, typ, show(c.Before), show(c.After))
+	}
+	return b.String()
+}
+
+// nsupdate prints a zone's change as input for nsupdate, with the same comparison. The key
+// is a file that nsupdate reads. A change that cannot be written so comes out as comments
+// that say why.
+func (s *Switch) nsupdate(zc failoverplan.ZoneChange, kind string) string {
 	var b strings.Builder
 	zone := dnsproviders.CanonicalName(zc.Zone)
-	fmt.Fprintf(&b, "; %d record sets of zone %s. Save as FILE, then: nsupdate -v -k KEYFILE FILE\n", len(zc.Changes), strings.Join(strings.Fields(zone), " "))
+	fmt.Fprintf(&b, "; %d record sets of zone %s. Save as FILE, then: nsupdate -v -k KEYFILE FILE\n", len(zc.Changes), oneLine(zone))
 	b.WriteString("; All or nothing: NXRRSET or YXRRSET means that a record is not as planned, and nothing was changed.\n")
-	raw := make([]dnsproviders.Change, len(zc.Changes))
-	for i, c := range zc.Changes {
-		raw[i] = toChange(c)
-	}
-	cs, err := dnsproviders.CanonicalChanges(zone, raw)
+	cs, err := dnsproviders.CanonicalChanges(zone, changesOf(zc))
 	if err != nil {
-		fmt.Fprintf(&b, "; cannot be printed: %s\n", strings.Join(strings.Fields(err.Error()), " "))
+		fmt.Fprintf(&b, "; cannot be printed: %s\n", oneLine(err.Error()))
 		return b.String()
 	}
-	if z, ok := s.zones[zone]; ok && len(z.Authoritative) > 0 {
-		if host, port, err := net.SplitHostPort(z.Authoritative[0]); err == nil {
-			fmt.Fprintf(&b, "; the zone's primary; correct it when updates go elsewhere\nserver %s %s\n", host, port)
+	if kind != kindRFC2136 {
+		fmt.Fprintf(&b, "; Provider %s is of kind %s: use this where a server of yours takes dynamic updates of the zone.\n", zc.Provider, kind)
+	}
+	if z, ok := s.zones[zone]; ok {
+		if sv := z.serversOf(zc.Provider); len(sv) > 0 {
+			if host, port, err := net.SplitHostPort(sv[0].Addr); err == nil {
+				fmt.Fprintf(&b, "; the zone's primary; correct it when updates go elsewhere\nserver %s %s\n", host, port)
+			}
 		}
 	}
 	fmt.Fprintf(&b, "zone %s.\n", zone)
@@ -59,4 +214,40 @@ func (s *Switch) Manual(zc failoverplan.ZoneChange) string {
 	}
 	b.WriteString("send\nanswer\n")
 	return b.String()
+}
+
+// LastKnown is Live for changes that dutyops prints and does not make: a zone whose provider
+// does not answer is shown as it was held ready, unless its servers have shown since that it
+// is otherwise, or else as its authoritative servers answer. notes says so of each such zone;
+// problems names those that nobody tells about.
+func (s *Switch) LastKnown(ctx context.Context, domains []failoverplan.Domain) (live map[string][]failoverplan.RecordSet, problems map[string]string, notes []string) {
+	live, problems = s.Live(ctx, domains)
+	for _, sp := range spots(domains, s.zones) {
+		why, bad := problems[sp.zone]
+		if !bad || sp.twin {
+			continue
+		}
+		sets, ok := live[sp.zone]
+		from := "its authoritative servers"
+		s.mu.Lock()
+		if h := s.hold(sp.place); !h.arming.At.IsZero() && len(h.drift) == 0 && covers(h.arming.Names, sp.names) {
+			sets, ok, from = fromSets(h.arming.Sets), true, "the reading of "+h.arming.At.Local().Format("2006-01-02 15:04:05")
+		}
+		s.mu.Unlock()
+		if ok {
+			live[sp.zone] = sets
+			notes = append(notes, fmt.Sprintf("zone %s is printed from %s, for its provider does not answer: %s", sp.zone, from, why))
+			delete(problems, sp.zone)
+		}
+	}
+	slices.Sort(notes)
+	return live, problems, notes
+}
+
+// covers says whether all of some sorted names are among others that are sorted.
+func covers(held, names []string) bool {
+	return !slices.ContainsFunc(names, func(n string) bool {
+		_, ok := slices.BinarySearch(held, n)
+		return !ok
+	})
 }

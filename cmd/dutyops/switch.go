@@ -49,7 +49,8 @@ func (m *moveFlags) request(kind failoverplan.PlanKind) (backend.PlanRequest, er
 
 func (a *app) planCmd() *cobra.Command {
 	var m moveFlags
-	var manual bool
+	var manual, back bool
+	var save string
 	c := &cobra.Command{
 		Use: "plan failover|failback", Short: "Show the plan and its hash; changes nothing (exit 4 when a rule would refuse it)",
 		Args: cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs), ValidArgs: []string{"failover", "failback"},
@@ -66,13 +67,14 @@ func (a *app) planCmd() *cobra.Command {
 			if _, err := e.Refresh(cmd.Context()); err != nil {
 				return err
 			}
+			if manual || back || save != "" {
+				return a.printManual(cmd.Context(), e, req, back, save)
+			}
 			p, err := e.Plan(cmd.Context(), req)
 			if err != nil {
 				return err
 			}
-			if manual {
-				a.printf("%s", e.Manual(p))
-			} else if a.json() {
+			if a.json() {
 				err = a.printJSON(planDoc{Plan: p, PlanHash: p.Hash, BlockedBy: append([]failoverplan.Gate{}, p.Blocked()...)})
 			} else {
 				a.printPlan(p)
@@ -84,7 +86,10 @@ func (a *app) planCmd() *cobra.Command {
 		},
 	}
 	m.register(c)
-	c.Flags().BoolVar(&manual, "manual", false, "print the DNS changes as nsupdate input instead, for the day the provider's API is away")
+	f := c.Flags()
+	f.BoolVar(&manual, "manual", false, "print the DNS changes as commands for a person instead: for the providers' APIs (curl or the vendor's tool, no secret in them) and as nsupdate input")
+	f.BoolVar(&back, "back", false, "with --manual: the way back of the same changes")
+	f.StringVar(&save, "save", "", "write the commands of --manual, there and back, into files in a new folder below this one")
 	return c
 }
 

@@ -48,6 +48,8 @@ type World struct {
 	FailStep string
 	// PlanErr, when set, is what Plan returns.
 	PlanErr error
+	// APIDown: the DNS provider does not answer, and what was held ready is printed.
+	APIDown bool
 	// Blocked adds a failed gate to every plan.
 	Blocked bool
 	// BadName stops the first name of every plan by a value of a stranger.
