@@ -74,16 +74,15 @@ func TestManualMovesExactlyThePlansRecords(t *testing.T) {
 func TestManualSaysWhatItCannotPrint(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	_, zc := r.site("cloudflare", 1)
-	for name, want := range map[string]string{"not armed": "dutyops dns arm", "no commands": "through a library only"} {
-		if name == "no commands" {
-			r.s.opt.Providers["cloudflare"] = plainProvider{r.s.opt.Providers["cloudflare"]}
-		}
+	full := r.s.opt.Providers["cloudflare"]
+	for want, p := range map[string]dnsproviders.Provider{"dutyops dns arm": full, "through a library only": plainProvider{full}} {
+		r.s.opt.Providers["cloudflare"] = p
 		for _, p := range r.s.Manual(zc) {
 			if p.Form == FormNsupdate {
 				continue
 			}
 			if p.Form != FormList || !strings.Contains(p.Problem, want) || !strings.Contains(p.Text, "h0000."+zoneName+" A: ") || !strings.Contains(p.Text, newV4) || !strings.HasSuffix(p.FileName(1), ".txt") {
-				t.Errorf("%s: %+v", name, p)
+				t.Errorf("%s: %+v", want, p)
 			}
 		}
 	}
