@@ -30,6 +30,12 @@ type (
 	DNSBoard = switching.Board
 	// DNSFinding is one thing on it that is not as it should be.
 	DNSFinding = switching.Finding
+	// DNSServer is one server on it.
+	DNSServer = switching.ServerLine
+	// DNSServices is what users find at the names.
+	DNSServices = switching.Services
+	// DNSServiceLine is the service of one name at one address.
+	DNSServiceLine = switching.ServiceLine
 )
 
 // Run states (contract.md).

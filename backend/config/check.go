@@ -33,6 +33,7 @@ func (k *checker) all() {
 	k.thresholds()
 	k.drift()
 	k.armed()
+	k.service()
 	k.rules()
 	k.tls()
 }

@@ -191,6 +191,35 @@ func (k *checker) armed() {
 	}
 }
 
+// service checks dns.service.
+func (k *checker) service() {
+	const path = "dns.service"
+	s := k.c.DNS.Service
+	if !k.has(path) {
+		return
+	}
+	k.choice(path+".scheme", s.Scheme, schemes, "write how browsers reach the names")
+	k.choice(path+".reach", s.Reach, reaches, "write where the addresses are called")
+	if s.Port < 0 || s.Port > 65535 {
+		k.add(path+".port", fmt.Sprintf("%s.port is %d", path, s.Port), "1 to 65535", "leave it out for the scheme's own")
+	}
+	if !strings.HasPrefix(s.Path, "/") {
+		k.add(path+".path", fmt.Sprintf("%s.path: %q does not begin with a slash", path, shorten(s.Path)), "a path such as /", "put a / in front")
+	}
+	if s.ExpectStatus != 0 && (s.ExpectStatus < 200 || s.ExpectStatus > 599) {
+		k.add(path+".expect_status", fmt.Sprintf("%s.expect_status is %d", path, s.ExpectStatus), "200 to 599", "leave it out for 200 to 399")
+	}
+	if d := s.Timeout.D(); d < 100*time.Millisecond || d > 10*time.Second {
+		k.add(path+".timeout", fmt.Sprintf("%s.timeout is %s", path, d), "100ms to 10s", "leave it out for 3s")
+	}
+	switch {
+	case s.Scheme == "http" && k.has(path+".tls"):
+		k.add(path+".tls", path+".tls is there, but the scheme is http", "tls beside https only", "take it out, or write scheme: https")
+	case s.TLS.Insecure && s.TLS.CA != "":
+		k.add(path+".tls.insecure", path+".tls names a ca and is insecure", "one of them: insecure believes everybody", "take insecure out")
+	}
+}
+
 func (k *checker) resolvers() {
 	seen, addresses := map[string]string{}, map[string]string{}
 	for i, r := range k.c.DNS.Resolvers {

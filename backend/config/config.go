@@ -205,6 +205,8 @@ type Domain struct {
 	// SwitchTTL: whole seconds that a planned switch lowers the TTL to beforehand, where
 	// the provider allows it; default 5s.
 	SwitchTTL Duration `yaml:"switch_ttl"`
+	// Service: whether the board calls this name as dns.service says; default true.
+	Service *bool `yaml:"service"`
 }
 
 // DNS says who holds the zones and who answers for them.
@@ -215,8 +217,35 @@ type DNS struct {
 	Zones []Zone `yaml:"zones"`
 	// Resolvers that are asked whether they have forgotten the old answer.
 	Resolvers []Resolver `yaml:"resolvers"`
+	// Service is what users reach at the names: the board calls it at every address that a
+	// resolver gives. Default: nothing is called.
+	Service Service `yaml:"service"`
 	// Armed: what is held ready, so that a switch is one request per zone.
 	Armed Armed `yaml:"armed"`
+}
+
+// Service says how the board calls the names, as a user would.
+type Service struct {
+	Scheme string `yaml:"scheme"` // http, https
+	Port   int    `yaml:"port"`   // default the scheme's own
+	Path   string `yaml:"path"`   // default /
+	// ExpectStatus: the only status that is well; default 200 to 399. Redirects are not followed.
+	ExpectStatus int `yaml:"expect_status"`
+	// Reach says where an address is called: at the address itself (address, the default), or
+	// where the gateway.url of its site says (gateway), behind address translation.
+	Reach string `yaml:"reach"`
+	// Timeout of one call; default 3s.
+	Timeout Duration `yaml:"timeout"`
+	// TLS: whom to believe, for https.
+	TLS ServiceTLS `yaml:"tls"`
+}
+
+// ServiceTLS says which certificates are believed.
+type ServiceTLS struct {
+	// CA is a PEM file of authorities, relative to this file; default this machine's own ones.
+	CA string `yaml:"ca"`
+	// Insecure believes any certificate: whoever is in between can answer. Default false.
+	Insecure bool `yaml:"insecure"`
 }
 
 // Armed says how fresh the readings are kept that a switch is made from.

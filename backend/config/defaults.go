@@ -54,6 +54,10 @@ func (c *Config) applyDefaults() {
 	orString(&r.OnFailedWrite, OnFailAuto)
 	orDuration(&r.RetryBudget, 30*time.Second)
 	orInt(&r.MaxDrift, 3)
+	v := &c.DNS.Service
+	orString(&v.Path, "/")
+	orString(&v.Reach, ReachAddress)
+	orDuration(&v.Timeout, 3*time.Second)
 	orDuration(&c.DNS.Armed.Every, 20*time.Second)
 	orDuration(&c.DNS.Armed.MaxAge, 60*time.Second)
 	for i := range c.Sync.Relations {
@@ -137,6 +141,7 @@ func (p *Platform) applyDefaults() {
 func (c *Config) domainDefaults(d *Domain) {
 	d.Name, d.Zone = dnsName(d.Name), dnsName(d.Zone)
 	orDuration(&d.TTL, 30*time.Second)
+	orBool(&d.Service, true)
 	orDuration(&d.SwitchTTL, failoverplan.DefaultSwitchTTL*time.Second)
 	if d.Zone == "" {
 		for _, z := range c.DNS.Zones {

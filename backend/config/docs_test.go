@@ -86,6 +86,8 @@ func reference(t *testing.T) string {
 		{"dns.zones[]", "Zone"},
 		{"dns.zones[].name_servers[]", "NameServer"},
 		{"dns.resolvers[]", "Resolver"},
+		{"dns.service", "Service"},
+		{"dns.service.tls", "ServiceTLS"},
 		{"dns.armed", "Armed"},
 		{"upstreams[]", "Upstream"},
 		{"upstreams[].switch", "FeedSwitch"},

@@ -92,6 +92,12 @@ var libdnsModules = map[string]kindSpec{
 // LibDNSModules lists the modules that a provider of kind libdns can name.
 func LibDNSModules() []string { return slices.Sorted(maps.Keys(libdnsModules)) }
 
+// Where the board calls an address (dns.service.reach).
+const (
+	ReachAddress = "address"
+	ReachGateway = "gateway"
+)
+
 // aliasType is the record type of domains that point at a gateway's name.
 const aliasType = "CNAME"
 
@@ -101,6 +107,8 @@ var (
 	queryTypes    = []string{"A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "SOA", "SRV", "TXT"}
 	environments  = []string{string(failoverplan.Production), string(failoverplan.Sandbox)}
 	platformKinds = []string{string(failoverplan.Business), string(failoverplan.Data)}
+	schemes       = []string{"http", "https"}
+	reaches       = []string{ReachAddress, ReachGateway}
 	syncPolicies  = []string{string(failoverplan.Sync), string(failoverplan.SyncNone)}
 	// reservedSites have a meaning of their own where a site name is expected.
 	reservedSites = []string{"mixed", "foreign", "none", "dns", "link"}

@@ -120,7 +120,7 @@ func refine(t *testing.T, defs gen.Definitions) {
 		"Site":   {"name", "weight", "gateway"}, "Gateway": {"url"},
 		"Subsystem": {"name", "url"}, "Component": {"name", "kind"}, "Mirror": {"from", "connectors"},
 		"Station": {"name"}, "Domain": {"name"}, "DNS": {"providers", "zones"}, "Provider": {"name", "kind"},
-		"Zone": {"name", "provider", "authoritative"}, "NameServer": {"name", "addresses"}, "Resolver": {"name", "address"},
+		"Zone": {"name", "provider", "authoritative"}, "NameServer": {"name", "addresses"}, "Resolver": {"name", "address"}, "Service": {"scheme"},
 		"Upstream": {"name", "switch"}, "FeedSwitch": {"url"},
 		"Policy": {"platform", "kind", "policy"}, "Relation": {"between"},
 	} {
@@ -135,6 +135,8 @@ func refine(t *testing.T, defs gen.Definitions) {
 	enum("Component", "qtype", queryTypes)
 	enum("Domain", "types", domainTypes)
 	enum("Provider", "kind", providerKindNames())
+	enum("Service", "scheme", schemes)
+	enum("Service", "reach", reaches)
 	enum("Rules", "on_failed_write", onFailChoices)
 	enum("Policy", "platform", platformKinds)
 	enum("Policy", "kind", storeKindNames())
@@ -144,7 +146,7 @@ func refine(t *testing.T, defs gen.Definitions) {
 	pattern(stationForm.String(), "Station.name")
 	pattern(hostPortPattern, "Component.address", "Component.brokers", "Replication.address", "Provider.server", "Zone.authoritative", "Zone.parents", "NameServer.addresses", "Resolver.address")
 	pattern(urlPattern, "Gateway.url", "Subsystem.url", "Component.url", "Replication.url", "Provider.base_url", "FeedSwitch.url")
-	pattern("^/", "Gateway.health_path", "Gateway.check_path")
+	pattern("^/", "Gateway.health_path", "Gateway.check_path", "Service.path")
 	for _, list := range []string{"Config.sites", "Config.domains", "DNS.providers", "DNS.zones", "Zone.authoritative", "NameServer.addresses", "Relation.between", "Mirror.connectors"} {
 		typ, key, _ := strings.Cut(list, ".")
 		p, _ := defs[typ].Properties.Get(key)

@@ -83,6 +83,7 @@ func (s *Sandbox) configDNS(p func(string, ...any)) {
 	p("    - {name: %s, provider: %s, authoritative: [%s]}", zoneName, providerCF, quoted(s.file.DNS.Authoritative))
 	p("  resolvers:")
 	p("    - {name: stations, address: %q}", s.file.DNS.Resolver)
+	p("  service: {scheme: http, path: /monitoring/flights, reach: gateway, timeout: 1s}")
 }
 
 func (s *Sandbox) configSite(p func(string, ...any), site *site) {

@@ -29,6 +29,8 @@ type Board struct {
 	Authoritative Share    `json:"authoritative"`
 	Resolvers     Share    `json:"resolvers"`
 	Forecast      Forecast `json:"forecast"`
+	// Services is what users find at the names; absent when it is not asked for.
+	Services *Services `json:"services,omitempty"`
 	// Delegations of the zones that discover, by zone.
 	Delegations []Delegation `json:"delegations,omitempty"`
 }
@@ -131,6 +133,7 @@ func (b *Board) sum(s summary) {
 			}
 		}
 	}
+	f.services(b.Services, s.now)
 	for i := range b.Servers {
 		b.Servers[i].judge()
 	}
@@ -282,6 +285,9 @@ func (b Board) Evidence(n int) []string {
 		if line != "" {
 			out = append(out, role+": "+line[2:])
 		}
+	}
+	if x := b.Services.Summary(); x != "" {
+		out = append(out, "the service answers at the names: "+x)
 	}
 	for i, f := range b.Findings {
 		if i == n {

@@ -66,7 +66,7 @@ func (s *Switch) Look(ctx context.Context, domains []failoverplan.Domain, siteOf
 	judge(rows, ts, was, siteOf)
 	sum.memory = was.next(rows, ts, now)
 	s.memory.CompareAndSwap(was, sum.memory) // a look beside this one has remembered as much
-	b := Board{Rows: rows}
+	b := Board{Rows: rows, Services: s.services(ctx, rows, ts, domains)}
 	b.sum(sum)
 	return b
 }

@@ -44,13 +44,17 @@ const (
 	sayNoRoute   saying = "this machine has no way to {host}: it was not asked"
 	sayNoParent  saying = "who answers for {zone} according to its parent is not known: {error}"
 	sayNoChild   saying = "who answers for {zone} according to itself is not known: {error}"
-	sayNoDS      saying = "{zone} is signed, and its parent has no DS record"
+	sayService   saying = "{name} at {address}: {error}"
+	sayOtherSite saying = "{name} at {address} is answered by {got}, the address is that of {site}"
+	sayTLSSoon   saying = "{name} at {address}: the certificate ends at {time}"
+
+	sayNoDS saying = "{zone} is signed, and its parent has no DS record"
 )
 
 var sayings = []saying{
 	sayError, saySetError, sayNoUDP, sayNoTCP, sayLame, sayLagging, sayUnsigned, sayNoSignature, sayWrong, sayExpired, sayFuture, saySoon,
 	sayNegative, saySplit, sayDiffers, sayMore, sayStale, sayStretch, sayKeeps, sayOverdue, sayStanding,
-	sayNSDiffer, sayNoAddress, sayUnlisted, sayUnused, sayNoRoute, sayNoParent, sayNoChild, sayNoDS,
+	sayNSDiffer, sayNoAddress, sayUnlisted, sayUnused, sayNoRoute, sayNoParent, sayNoChild, sayNoDS, sayService, sayOtherSite, sayTLSSoon,
 }
 
 // FindingSentences lists every sentence that a finding can say, and every next step, for

@@ -64,6 +64,8 @@ type Options struct {
 	// Fingerprints tell by provider whether what another process has put away was read
 	// with the configuration of now; they hold no secret.
 	Fingerprints map[string]string
+	// Service asks the service behind a name; nil = a look asks none.
+	Service Caller
 	// OnNotice is told what an Apply waits for, every second; may be nil. It must not block.
 	OnNotice func(Notice)
 }
@@ -89,6 +91,8 @@ type Switch struct {
 	locks map[place]chan struct{}
 
 	delegations map[string]knownDelegation // by zone
+
+	callers callers
 }
 
 // New returns a Switch; it opens no connection. The error lists every wrong option.

@@ -141,6 +141,9 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 	if len(all) > 0 && all[0].server.Authoritative {
 		known = s.delegationsKnown(zones)
 	}
+	if len(all) > 0 && !all[0].server.Authoritative {
+		b.Services = s.servicesAfter(ctx, b.Rows)
+	}
 	b.sum(summary{now: s.opt.Now(), health: healths(), zones: s.zones, memory: s.memory.Load(), delegations: known})
 	if b.Agreed == b.Total {
 		return b, nil

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -86,6 +87,33 @@ func (a *app) printBoard(b backend.DNSBoard) {
 		b.Authoritative.New, b.Authoritative.Total, b.Authoritative.Percent(), b.Resolvers.New, b.Resolvers.Total, b.Resolvers.Percent())
 	if tail := b.Tail(); tail != "" {
 		a.printf("%s\n", tail)
+	}
+	a.printServices(b.Services)
+}
+
+// printServices prints what users find at each name, by family.
+func (a *app) printServices(x *backend.DNSServices) {
+	if x == nil {
+		return
+	}
+	w := tabwriter.NewWriter(a.out, 2, 4, 2, ' ', 0)
+	for _, l := range x.Lines {
+		what := l.Error
+		if what == "" {
+			what = fmt.Sprintf("answers %d", l.Status)
+		}
+		through := "no resolver yet"
+		if len(l.Through) > 0 {
+			through = "through " + strings.Join(l.Through, ", ")
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Family, l.Address, l.Site, l.State, what, through)
+	}
+	_ = w.Flush()
+	if sum := x.Summary(); sum != "" {
+		a.printf("the service answers at the names: %s\n", sum)
+	}
+	if x.NotAsked > 0 {
+		a.printf("%d calls are left for the next look\n", x.NotAsked)
 	}
 }
 
