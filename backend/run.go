@@ -36,6 +36,10 @@ type (
 	DNSServices = switching.Services
 	// DNSServiceLine is the service of one name at one address.
 	DNSServiceLine = switching.ServiceLine
+	// DNSDelegation is who answers for a zone according to its parent and to itself.
+	DNSDelegation = switching.Delegation
+	// DNSDelegated is one name server of a DNSDelegation.
+	DNSDelegated = switching.DelegatedServer
 )
 
 // Run states (contract.md).
@@ -105,3 +109,6 @@ type Sample struct {
 	LatencyMS float64            `json:"latency_ms"`
 	Detail    string             `json:"detail"`
 }
+
+// DNSFindingSentences lists what findings can say, for those who translate it.
+func DNSFindingSentences() []string { return switching.FindingSentences() }

@@ -139,6 +139,7 @@ func (a *app) viewCommands() []command {
 		{id: "dashboard", group: g, title: t.T("Dashboard"), keys: []string{"0"}, help: t.T("all sites at a glance"), run: func(a *app) tea.Cmd { a.home(); return nil }},
 		{id: "runs", shell: "dutyops runs list", group: g, title: t.T("Journal"), keys: []string{"a"}, foot: t.T("foot|journal"), help: t.T("every run with its steps and evidence; reports, resume, roll back"), run: func(a *app) tea.Cmd { return a.open(newJournalScreen()) }},
 		{id: "dns-check", shell: "dutyops dns check", group: g, title: t.T("DNS board"), keys: []string{"d"}, foot: t.T("foot|DNS"), help: t.T("what every server and resolver answers for every domain"), run: func(a *app) tea.Cmd { return a.open(newDNSScreen()) }},
+		{id: "board", shell: "dutyops dns check --watch", group: g, title: t.T("Verification board"), keys: []string{"v"}, foot: a.boardFoot(), first: true, help: t.T("how far the change has come, server by server, and what users find"), run: func(a *app) tea.Cmd { return a.open(newBoardScreen()) }},
 		{id: "events", group: g, title: t.T("Events"), keys: []string{"e"}, foot: t.T("foot|events"), help: t.T("everything that happened, newest last"), run: func(a *app) tea.Cmd { return a.open(newEventsScreen()) }},
 		{id: "doctor", shell: "dutyops doctor", group: g, title: t.T("Could I fail over now?"), keys: []string{"c"}, help: t.T("checks of everything a switch needs"), run: func(a *app) tea.Cmd { return a.open(newChecksScreen()) }},
 	}
@@ -151,6 +152,15 @@ func (a *app) viewCommands() []command {
 		command{id: "help", group: g, title: t.T("Help"), keys: []string{"?"}, foot: t.T("foot|help"), first: true, help: t.T("every key and action; / searches"), run: func(a *app) tea.Cmd { return a.open(newHelpScreen()) }},
 		command{id: "quit", group: g, title: t.T("Quit"), keys: []string{"q"}, foot: t.T("foot|quit"), help: t.T("asks first while something runs"), run: func(a *app) tea.Cmd { return a.quit() }},
 	)
+}
+
+// boardFoot puts the verification board into the footer where a change is followed.
+func (a *app) boardFoot() string {
+	switch a.top().id() {
+	case "dns", "run":
+		return a.tr.T("foot|board")
+	}
+	return ""
 }
 
 // siteCommands open one site by its number.

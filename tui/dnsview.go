@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -22,27 +21,12 @@ type dnsScreen struct {
 	page    int
 }
 
-type dnsMsg struct {
-	board   backend.DNSBoard
-	domains []backend.DomainStatus
-	err     error
-}
-
 func newDNSScreen() *dnsScreen { return &dnsScreen{} }
 
 func (s *dnsScreen) id() string          { return "dns" }
 func (s *dnsScreen) typing() bool        { return false }
 func (s *dnsScreen) title(a *app) string { return a.tr.T("DNS board") }
-func (s *dnsScreen) init(a *app) tea.Cmd { return s.check(a) }
-
-func (s *dnsScreen) check(a *app) tea.Cmd {
-	return func() tea.Msg {
-		ctx, cancel := context.WithTimeout(a.ctx, 15*time.Second)
-		defer cancel()
-		b, d, err := a.face.CheckBoard(ctx)
-		return dnsMsg{b, d, err}
-	}
-}
+func (s *dnsScreen) init(a *app) tea.Cmd { return a.checkBoard() }
 
 func (s *dnsScreen) msg(a *app, m tea.Msg) tea.Cmd {
 	switch m := m.(type) {
@@ -53,8 +37,8 @@ func (s *dnsScreen) msg(a *app, m tea.Msg) tea.Cmd {
 		}
 		s.domains, s.board, s.at = m.domains, &m.board, a.now
 	case beatMsg:
-		if a.now.Second()%5 == 0 {
-			return s.check(a)
+		if a.top() == screen(s) && a.now.Second()%5 == 0 {
+			return a.checkBoard()
 		}
 	}
 	return nil
@@ -65,7 +49,7 @@ func (s *dnsScreen) key(_ *app, k tea.KeyPressMsg) (bool, tea.Cmd) {
 }
 
 func (s *dnsScreen) commands(a *app) []command {
-	return []command{{id: "ask-dns", group: a.tr.T("Here"), screen: s.id(), title: a.tr.T("Ask every server now"), keys: []string{"r", "enter"}, foot: a.tr.T("foot|ask again"), help: a.tr.T("all authoritative servers and resolvers"), run: func(a *app) tea.Cmd { return s.check(a) }}}
+	return []command{{id: "ask-dns", group: a.tr.T("Here"), screen: s.id(), title: a.tr.T("Ask every server now"), keys: []string{"r", "enter"}, foot: a.tr.T("foot|ask again"), help: a.tr.T("all authoritative servers and resolvers"), run: func(a *app) tea.Cmd { return a.checkBoard() }}}
 }
 
 func (s *dnsScreen) view(a *app, w, h int) []string {
@@ -127,13 +111,7 @@ func (s *dnsScreen) summary(a *app, w int) []string {
 	}
 	lines := []string{l.Draw(w, nil)}
 	for _, f := range b.Findings {
-		mark := kit.Line{}.Add(th.Level(f.Level), "  "+th.Glyphs.Degraded+" "+f.Kind+"  ").Add(th.Text, f.Server)
-		lines = append(lines, mark.Draw(w, nil))
-		for _, text := range []string{f.Text, f.Do} {
-			for _, part := range kit.Wrap(kit.Clean(text), w-6) {
-				lines = append(lines, "    "+th.Dim.Render(part))
-			}
-		}
+		lines = append(lines, a.findingLines(f, w)...)
 	}
 	return append(lines, "")
 }

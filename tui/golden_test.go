@@ -54,6 +54,12 @@ func TestGoldenScreens(t *testing.T) {
 		{"arming", (*rig).down, []string{"f", "enter", "text:standby", "enter", "text:storm", "enter"}},
 		{"journal", func(r *rig) { r.w.Journal() }, []string{"a"}},
 		{"dns", func(r *rig) { r.w.Lag("sha.gss.example.test", 1) }, []string{"d"}},
+		{"board", func(r *rig) {
+			r.down()
+			r.w.Break("primary", failoverplan.Down, "")
+			r.w.Lag("sha.gss.example.test", 1)
+			r.refresh()
+		}, []string{"v"}},
 		{"events", (*rig).down, []string{"e"}},
 		{"checks", nil, []string{"c"}},
 		{"faults", nil, []string{"x"}},
@@ -78,6 +84,17 @@ func TestGoldenScreens(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// TestGoldenBoard holds the verification board on a large screen, where it has two columns.
+func TestGoldenBoard(t *testing.T) {
+	for _, lang := range []string{"en", "zh"} {
+		r := newRig(t, 200, 60, Options{Language: lang}, demo.Options{Chinese: lang == "zh"})
+		r.w.Lag("sha.gss.example.test", 2)
+		r.press("v")
+		r.fits()
+		golden(t, "board-200x60-"+lang, r.screenText())
 	}
 }
 

@@ -53,15 +53,15 @@ type DelegatedServed struct {
 	NoRoute bool `json:"no_route,omitempty"`
 }
 
-// by words which sets name the server.
-func (s DelegatedServer) by() string {
+// unlisted says which sets name a server that the configuration does not have.
+func (s DelegatedServer) unlisted() saying {
 	switch {
 	case s.Parent && s.Child:
-		return "parent, zone"
+		return sayUnlisted
 	case s.Parent:
-		return "parent"
+		return sayOnlyParent
 	}
-	return "zone"
+	return sayOnlyChild
 }
 
 // knownDelegation is a delegation with its age.
@@ -207,7 +207,7 @@ func (f *finder) delegation(d Delegation, configured []propagation.Server, signe
 			case a.NoRoute:
 				f.add("ns-no-route", z, a.Address, "", "", sayNoRoute, data{"host": s.Name})
 			case !a.Configured:
-				f.add("ns-unlisted", z, a.Address, "", "", sayUnlisted, data{"host": s.Name, "zone": z, "by": s.by()})
+				f.add("ns-unlisted", z, a.Address, "", "", s.unlisted(), data{"host": s.Name, "zone": z})
 			}
 		}
 	}

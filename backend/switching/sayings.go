@@ -37,16 +37,18 @@ const (
 	sayOverdue  saying = "it gave the old answer at {time}; its TTL had ended at {limit}"
 	sayStanding saying = "it gave the old answer at {time}; its TTL had ended at {limit}, and the TTL does not count down"
 
-	sayNSDiffer  saying = "only the parent names {parent}; only the zone itself names {child}"
-	sayNoAddress saying = "nobody knows an address of {host}"
-	sayUnlisted  saying = "{host} is a name server of {zone}, named by {by}, and is not in the configuration"
-	sayUnused    saying = "no name server of {zone} has this address"
-	sayNoRoute   saying = "this machine has no way to {host}: it was not asked"
-	sayNoParent  saying = "who answers for {zone} according to its parent is not known: {error}"
-	sayNoChild   saying = "who answers for {zone} according to itself is not known: {error}"
-	sayService   saying = "{name} at {address}: {error}"
-	sayOtherSite saying = "{name} at {address} is answered by {got}, the address is that of {site}"
-	sayTLSSoon   saying = "{name} at {address}: the certificate ends at {time}"
+	sayNSDiffer   saying = "only the parent names {parent}; only the zone itself names {child}"
+	sayNoAddress  saying = "nobody knows an address of {host}"
+	sayUnlisted   saying = "{host} is a name server of {zone} and is not in the configuration"
+	sayOnlyParent saying = "{host} is a name server of {zone} according to its parent only, and is not in the configuration"
+	sayOnlyChild  saying = "{host} is a name server of {zone} according to the zone itself only, and is not in the configuration"
+	sayUnused     saying = "no name server of {zone} has this address"
+	sayNoRoute    saying = "this machine has no way to {host}: it was not asked"
+	sayNoParent   saying = "who answers for {zone} according to its parent is not known: {error}"
+	sayNoChild    saying = "who answers for {zone} according to itself is not known: {error}"
+	sayService    saying = "{name} at {address}: {error}"
+	sayOtherSite  saying = "{name} at {address} is answered by {got}, the address is that of {site}"
+	sayTLSSoon    saying = "{name} at {address}: the certificate ends at {time}"
 
 	sayNoDS saying = "{zone} is signed, and its parent has no DS record"
 )
@@ -54,7 +56,7 @@ const (
 var sayings = []saying{
 	sayError, saySetError, sayNoUDP, sayNoTCP, sayLame, sayLagging, sayUnsigned, sayNoSignature, sayWrong, sayExpired, sayFuture, saySoon,
 	sayNegative, saySplit, sayDiffers, sayMore, sayStale, sayStretch, sayKeeps, sayOverdue, sayStanding,
-	sayNSDiffer, sayNoAddress, sayUnlisted, sayUnused, sayNoRoute, sayNoParent, sayNoChild, sayNoDS, sayService, sayOtherSite, sayTLSSoon,
+	sayNSDiffer, sayNoAddress, sayUnlisted, sayOnlyParent, sayOnlyChild, sayUnused, sayNoRoute, sayNoParent, sayNoChild, sayNoDS, sayService, sayOtherSite, sayTLSSoon,
 }
 
 // FindingSentences lists every sentence that a finding can say, and every next step, for

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -139,7 +140,7 @@ func (t *target) dial(ctx context.Context, network string) (net.Conn, error) {
 	d := net.Dialer{Timeout: t.opt.Timeout}
 	c, err := d.DialContext(ctx, network, t.server.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, cause(err))
 	}
 	return c, nil
 }
@@ -154,7 +155,7 @@ func (t *target) talk(ctx context.Context, c net.Conn, m *dns.Msg, packets bool)
 	defer stop()
 	w := &dns.Conn{Conn: c, UDPSize: udpSize}
 	if err := w.WriteMsg(m); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+		return nil, fmt.Errorf("%w: %w", ErrNoAnswer, cause(err))
 	}
 	var broken error
 	for {
@@ -171,7 +172,7 @@ func (t *target) talk(ctx context.Context, c net.Conn, m *dns.Msg, packets bool)
 			case packets && errors.Is(err, dns.ErrShortRead):
 				continue
 			}
-			return nil, fmt.Errorf("%w: %w", ErrNoAnswer, err)
+			return nil, fmt.Errorf("%w: %w", ErrNoAnswer, cause(err))
 		}
 		r, err := parse(raw, m)
 		if err == nil {
@@ -182,6 +183,20 @@ func (t *target) talk(ctx context.Context, c net.Conn, m *dns.Msg, packets bool)
 			return nil, err
 		}
 	}
+}
+
+// cause is what went wrong, without the addresses around it: a row says whom it is about,
+// and our own port is another one each time.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		err = op.Err
+	}
+	var sys *os.SyscallError
+	if errors.As(err, &sys) {
+		err = sys.Err
+	}
+	return err
 }
 
 // parse reads a message and checks that it is the answer to m.

@@ -188,36 +188,6 @@ func (w *World) CheckDNS(context.Context) ([]backend.DomainStatus, error) {
 	return w.Status().Domains, nil
 }
 
-// CheckBoard implements backend.Face: resolvers that lag are counted.
-func (w *World) CheckBoard(context.Context) (backend.DNSBoard, []backend.DomainStatus, error) {
-	ds := w.Status().Domains
-	var b backend.DNSBoard
-	for _, d := range ds {
-		for _, x := range d.Authoritative {
-			b.Authoritative.Total++
-			if x.Error == "" {
-				b.Authoritative.New++
-			}
-		}
-		for _, x := range d.Resolvers {
-			b.Resolvers.Total++
-			if x.OldUntil == nil {
-				b.Resolvers.New++
-			} else if x.OldUntil.After(b.Forecast.At100) {
-				b.Forecast.At100 = *x.OldUntil
-			}
-		}
-	}
-	if b.Resolvers.New < b.Resolvers.Total {
-		b.Findings = []backend.DNSFinding{{
-			Level: "warn", Kind: "ttl-stretched", Server: "127.0.0.1:5353", Count: 1,
-			Text: "it gives a TTL of 120 s where the authoritative servers give 30 s", Do: "lower its minimum TTL (cache-min-ttl)",
-		}}
-		b.Forecast.AtLeast = true
-	}
-	return b, ds, nil
-}
-
 // how returns what is wrong with a target, looking at its parents too.
 func (w *World) how(target string) (brokenPart, bool) {
 	for t := target; t != ""; {

@@ -3,7 +3,7 @@ package i18n
 // chinese joins the parts of the catalogue.
 func chinese() map[string]string {
 	out := map[string]string{}
-	for _, part := range []map[string]string{zhWords(), zhDashboard(), zhScreens(), zhDialogs(), zhCommands(), zhPlain(), zhSwitch(), zhDNS()} {
+	for _, part := range []map[string]string{zhWords(), zhDashboard(), zhScreens(), zhDialogs(), zhCommands(), zhPlain(), zhSwitch(), zhDNS(), zhBoard(), zhFindings()} {
 		for k, v := range part {
 			out[k] = v
 		}

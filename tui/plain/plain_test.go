@@ -170,6 +170,22 @@ func TestWhyJournalReportFaultsAndUnknownLines(t *testing.T) {
 	})
 }
 
+// TestBoardInLines: the board's findings are said in the console's language, what is old
+// is named, and a finding that is bad stands last.
+func TestBoardInLines(t *testing.T) {
+	for lang, want := range map[string][]string{
+		"en": {"127.0.0.1:5353 4/6 old until ", "it gives a TTL of 120 s where", "lower its minimum TTL", "Resolvers: 16 of 18 answers are new (88 %).", "Users: IPv4 1 of 4, IPv6 1 of 4 are served.", "192.0.2.10: no answer within 3s", "Old answers at least until "},
+		"zh": {"127.0.0.1:5353 4/6 旧值到 ", "它给出的 TTL 是 120 秒", "降低它的最小 TTL", "解析器: 16 / 18 个应答已更新 (88 %)。", "旧值至少到 "},
+	} {
+		run(t, lang, func(t *testing.T, w *demo.World, c *console) {
+			w.Lag("sha.gss.example.test", 1)
+			w.Break("primary", failoverplan.Down, "")
+			c.typed(t, "6")
+			c.want(t, want...)
+		})
+	}
+}
+
 func TestQuitEndsIt(t *testing.T) {
 	var out bytes.Buffer
 	if err := Run(context.Background(), demo.New(demo.Options{}), strings.NewReader("0\n"), &out, Options{}); err != nil {

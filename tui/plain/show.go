@@ -3,7 +3,6 @@ package plain
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/dutyops/dutyops/backend"
 	"github.com/dutyops/dutyops/failoverplan"
@@ -134,30 +133,6 @@ func (s *session) why(ctx context.Context) error {
 	}
 	for _, f := range e.Facts {
 		s.print("  " + f[0] + ": " + kit.Clean(f[1]))
-	}
-	return nil
-}
-
-func (s *session) dns(ctx context.Context) error {
-	ds, err := s.face.CheckDNS(ctx)
-	if err != nil {
-		return err
-	}
-	for _, d := range ds {
-		s.print(fmt.Sprintf("%s %s -> %s", d.Name, d.Type, orUnknown(d.PointsAt)))
-		for i, list := range [][]backend.ServerAnswer{d.Authoritative, d.Resolvers} {
-			kind := []string{s.tr.T("authoritative"), s.tr.T("resolver")}[i]
-			for _, a := range list {
-				line := fmt.Sprintf("  %s %s: %s %s TTL %d", kind, a.Server, strings.Join(a.Values, " "), a.Site, a.TTLS)
-				if a.Error != "" {
-					line = fmt.Sprintf("  %s %s: %s", kind, a.Server, kit.Clean(a.Error))
-				}
-				if a.OldUntil != nil {
-					line += " " + s.tr.T("old until %s", a.OldUntil.In(s.opt.Location).Format("15:04:05"))
-				}
-				s.print(line)
-			}
-		}
 	}
 	return nil
 }
