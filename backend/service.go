@@ -5,10 +5,10 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"strconv"
 
 	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/secure"
 	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/probes/front"
 	"github.com/dutyops/dutyops/probes/trust"
@@ -20,14 +20,14 @@ func (e *Engine) serviceCaller() switching.Caller {
 	if s.Scheme == "" {
 		return nil
 	}
-	ca := s.TLS.CA
-	if ca != "" && !filepath.IsAbs(ca) {
-		ca = filepath.Join(filepath.Dir(e.cfg.Path), ca)
+	var believe trust.Settings
+	if t := secure.Settings(s.TLS); t != nil {
+		believe = *t
 	}
 	client := func(header string) *front.Client {
 		return front.New(front.Settings{
 			HTTPS: s.Scheme == "https", Port: s.Port, Path: s.Path, ExpectStatus: s.ExpectStatus, SiteHeader: header,
-			TLS: trust.Settings{CA: ca, Insecure: s.TLS.Insecure}, Timeout: s.Timeout.D(), Now: e.now,
+			TLS: believe, Timeout: s.Timeout.D(), Now: e.now,
 		})
 	}
 	clients := map[string]*front.Client{"": client("")}

@@ -128,7 +128,7 @@ func (e *Engine) openDNS() (*switching.Switch, error) {
 		Providers: map[string]dnsproviders.Provider{}, Fingerprints: map[string]string{}, Now: e.now,
 		MaxAge: e.cfg.DNS.Armed.MaxAge.D(), RetryBudget: e.cfg.Rules.RetryBudget.D(),
 		OnNotice: func(n switching.Notice) { e.notice(n.Zone, n.Provider, n.Text, n.Begins) },
-		Service:  e.serviceCaller(),
+		Service:  e.serviceCaller(), CertificateSoon: time.Duration(e.cfg.Thresholds.CertificateDays) * 24 * time.Hour,
 	}
 	for _, p := range e.cfg.DNS.Providers {
 		prov, err := e.openProvider(p)

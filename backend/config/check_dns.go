@@ -212,11 +212,11 @@ func (k *checker) service() {
 	if d := s.Timeout.D(); d < 100*time.Millisecond || d > 10*time.Second {
 		k.add(path+".timeout", fmt.Sprintf("%s.timeout is %s", path, d), "100ms to 10s", "leave it out for 3s")
 	}
-	switch {
-	case s.Scheme == "http" && k.has(path+".tls"):
+	if s.Scheme == "http" && s.TLS != nil {
 		k.add(path+".tls", path+".tls is there, but the scheme is http", "tls beside https only", "take it out, or write scheme: https")
-	case s.TLS.Insecure && s.TLS.CA != "":
-		k.add(path+".tls.insecure", path+".tls names a ca and is insecure", "one of them: insecure believes everybody", "take insecure out")
+	}
+	if s.TLS != nil && s.TLS.ServerName != "" {
+		k.add(path+".tls.server_name", path+".tls.server_name is there", "none: the certificate must carry the name that users enter", "take it out")
 	}
 }
 

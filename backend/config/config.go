@@ -236,16 +236,9 @@ type Service struct {
 	Reach string `yaml:"reach"`
 	// Timeout of one call; default 3s.
 	Timeout Duration `yaml:"timeout"`
-	// TLS: whom to believe, for https.
-	TLS ServiceTLS `yaml:"tls"`
-}
-
-// ServiceTLS says which certificates are believed.
-type ServiceTLS struct {
-	// CA is a PEM file of authorities, relative to this file; default this machine's own ones.
-	CA string `yaml:"ca"`
-	// Insecure believes any certificate: whoever is in between can answer. Default false.
-	Insecure bool `yaml:"insecure"`
+	// TLS: whom to believe, for https, when this host's own authorities are not the ones to
+	// ask. The name that the certificate must carry is always the name that users enter.
+	TLS *TLS `yaml:"tls"`
 }
 
 // Armed says how fresh the readings are kept that a switch is made from.

@@ -87,7 +87,6 @@ func reference(t *testing.T) string {
 		{"dns.zones[].name_servers[]", "NameServer"},
 		{"dns.resolvers[]", "Resolver"},
 		{"dns.service", "Service"},
-		{"dns.service.tls", "ServiceTLS"},
 		{"dns.armed", "Armed"},
 		{"upstreams[]", "Upstream"},
 		{"upstreams[].switch", "FeedSwitch"},

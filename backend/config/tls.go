@@ -93,6 +93,7 @@ func (c *Config) TLSBlocks() []TLSBlock {
 	for i, p := range c.DNS.Providers {
 		add(item("dns.providers", i), "dns provider "+p.Name, p.TLS)
 	}
+	add("dns.service", "dns.service", c.DNS.Service.TLS)
 	for i, u := range c.Upstreams {
 		add(item("upstreams", i)+".switch", "upstream "+u.Name, u.Switch.TLS)
 	}

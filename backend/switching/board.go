@@ -87,6 +87,8 @@ type summary struct {
 	// another one does.
 	found       []propagation.Health
 	delegations []Delegation
+	// soon is how long before its end a certificate is reported.
+	soon time.Duration
 }
 
 // sum counts the rows and finds what is wrong.
@@ -133,7 +135,7 @@ func (b *Board) sum(s summary) {
 			}
 		}
 	}
-	f.services(b.Services, s.now)
+	f.services(b.Services, s.soon, s.now)
 	for i := range b.Servers {
 		b.Servers[i].judge()
 	}

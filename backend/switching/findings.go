@@ -73,7 +73,7 @@ var findingKinds = []FindingKind{
 	{"ns-unlisted", LevelWarn, "users ask this server: add it to the zone's authoritative servers in the configuration, or take it out of the NS sets"},
 	{"ns-no-address", LevelWarn, "give the name server an address record, or take it out of the NS sets: resolvers lose time on it"},
 	{"service-other-site", LevelWarn, "another site answers at this address than the configuration says: see where the address leads"},
-	{"tls-soon", LevelWarn, "the certificate ends within two weeks: renew it at this gateway"},
+	{"tls-soon", LevelWarn, "the certificate ends soon (thresholds.certificate_days): renew it at this gateway"},
 	{"service-not-asked", LevelNote, "this machine cannot ask there: check from one that can, or see dns.service"},
 	{"ns-unused", LevelNote, "users do not ask this server: right for a hidden primary, else add it to the NS sets"},
 	{"ns-no-route", LevelNote, "check this server from a machine that reaches it; users with that address family ask it"},

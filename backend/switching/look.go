@@ -50,7 +50,7 @@ func (s *Switch) Look(ctx context.Context, domains []failoverplan.Domain, siteOf
 	beside.Wait()
 	slices.SortFunc(found, func(a, b *foundServers) int { return cmp.Compare(a.zone.Name, b.zone.Name) })
 	now := s.opt.Now()
-	sum := summary{now: now, health: health, zones: s.zones}
+	sum := summary{now: now, health: health, zones: s.zones, soon: s.opt.CertificateSoon}
 	ts := truths(rows)
 	for _, f := range found {
 		for k, t := range truths(f.rows) {

@@ -285,10 +285,10 @@ func (s *Switch) aliased(ctx context.Context, domains []failoverplan.Domain) []R
 	return out
 }
 
-const tlsSoon = 14 * 24 * time.Hour
+const defaultCertificateSoon = 14 * 24 * time.Hour
 
 // services judges what users find; one finding of a kind per address.
-func (f *finder) services(x *Services, now time.Time) {
+func (f *finder) services(x *Services, soon time.Duration, now time.Time) {
 	if x == nil {
 		return
 	}
@@ -314,7 +314,7 @@ func (f *finder) services(x *Services, now time.Time) {
 		case ServiceNotAsked:
 			add("service-not-asked", sayService)
 		}
-		if left := l.TLSUntil.Sub(now); !l.TLSUntil.IsZero() && left < tlsSoon && l.State != ServiceUntrusted {
+		if left := l.TLSUntil.Sub(now); !l.TLSUntil.IsZero() && left < soon && l.State != ServiceUntrusted {
 			add("tls-soon", sayTLSSoon)
 			d.with("time", l.TLSUntil.Local().Format(time.DateTime))
 		}

@@ -66,6 +66,8 @@ type Options struct {
 	Fingerprints map[string]string
 	// Service asks the service behind a name; nil = a look asks none.
 	Service Caller
+	// CertificateSoon is how long before its end a service's certificate is reported; 0 = 14 days.
+	CertificateSoon time.Duration
 	// OnNotice is told what an Apply waits for, every second; may be nil. It must not block.
 	OnNotice func(Notice)
 }
@@ -105,6 +107,9 @@ func New(o Options) (*Switch, error) {
 	}
 	if o.RetryBudget <= 0 {
 		o.RetryBudget = defaultRetryBudget
+	}
+	if o.CertificateSoon <= 0 {
+		o.CertificateSoon = defaultCertificateSoon
 	}
 	if o.OnNotice == nil {
 		o.OnNotice = func(Notice) {}

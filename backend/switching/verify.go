@@ -144,7 +144,7 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 	if len(all) > 0 && !all[0].server.Authoritative {
 		b.Services = s.servicesAfter(ctx, b.Rows)
 	}
-	b.sum(summary{now: s.opt.Now(), health: healths(), zones: s.zones, memory: s.memory.Load(), delegations: known})
+	b.sum(summary{now: s.opt.Now(), health: healths(), zones: s.zones, memory: s.memory.Load(), delegations: known, soon: s.opt.CertificateSoon})
 	if b.Agreed == b.Total {
 		return b, nil
 	}
