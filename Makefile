@@ -81,9 +81,12 @@ scale: ## what watching 500, 2,000 and 20,000 targets costs, beside Debian's bla
 microbench: ## Go benchmarks of the packages
 	go test -run '^$$' -bench . -benchmem ./...
 
+FUZZTIME ?= 20s
+
 .PHONY: fuzz
-fuzz: ## a minute of fuzzing for the configuration reader
-	go test -run '^$$' -fuzz FuzzParse -fuzztime 1m ./backend/config
+fuzz: ## fuzz every reader of what others write, FUZZTIME each (20s)
+	@grep -rHo --include='*_test.go' '^func Fuzz[A-Za-z0-9]*' . | sed 's|/[^/]*:func | |' | sort -u | while read -r package target; do \
+		echo "$$package $$target"; go test "$$package" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; done
 
 # --- keep it in shape
 

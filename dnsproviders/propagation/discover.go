@@ -153,20 +153,27 @@ func (x *discovery) parent(ctx context.Context) (referral, error) {
 		if err != nil {
 			return referral{}, fmt.Errorf("%s: %w", p, err)
 		}
-		f := referral{ns: namesOf(slices.Concat(r.Answer, r.Ns), x.zone), glue: map[string][]string{}}
+		f := refer(r, x.zone)
 		if len(f.ns) == 0 {
 			return f, fmt.Errorf("%s does not delegate %s", p, x.zone)
 		}
-		for _, e := range r.Extra {
-			if n, typ, v, ok := rr.Of(e); ok && (typ == "A" || typ == "AAAA") && slices.Contains(f.ns, n) {
-				f.glue[n] = append(f.glue[n], v)
-			}
-		}
 		if r, err := x.ask(ctx, p, false, x.zone, dns.TypeDS); err == nil {
-			f.ds = slices.ContainsFunc(r.Answer, func(r dns.RR) bool { _, ok := r.(*dns.DS); return ok })
+			f.ds = slices.ContainsFunc(r.Answer, func(r dns.RR) bool { _, ok := r.(*dns.DS); return ok && rr.Name(r.Header().Name) == x.zone })
 		}
 		return f, nil
 	})
+}
+
+// refer reads a referral, or the answer of a server that serves the zone too. Addresses
+// count only for name servers that it names: anything else in it is nobody's business.
+func refer(r *dns.Msg, zone string) referral {
+	f := referral{ns: namesOf(slices.Concat(r.Answer, r.Ns), zone), glue: map[string][]string{}}
+	for _, e := range r.Extra {
+		if n, typ, v, ok := rr.Of(e); ok && (typ == "A" || typ == "AAAA") && slices.Contains(f.ns, n) {
+			f.glue[n] = append(f.glue[n], v)
+		}
+	}
+	return f
 }
 
 // race does f for all of n at once and returns the first result without an error; when

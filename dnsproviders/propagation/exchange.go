@@ -71,7 +71,12 @@ func (t *target) serial(ctx context.Context, sock *socket, zone string) (uint32,
 	if err != nil || !r.Authoritative {
 		return 0, false
 	}
-	for _, x := range r.Answer {
+	return serialOf(r.Answer, zone)
+}
+
+// serialOf is the serial of the zone's SOA in an answer.
+func serialOf(rrs []dns.RR, zone string) (uint32, bool) {
+	for _, x := range rrs {
 		if s, ok := x.(*dns.SOA); ok && rr.Name(s.Hdr.Name) == zone {
 			return s.Serial, true
 		}

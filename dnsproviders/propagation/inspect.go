@@ -69,11 +69,7 @@ func Inspect(ctx context.Context, s Server, zone string, o Options) Health {
 	}
 	h.UDP, h.TCP = firstOf(h.UDP, code(overUDP)), firstOf(h.TCP, code(overTCP))
 	h.AA = soa.Authoritative
-	for _, x := range soa.Answer {
-		if s, ok := x.(*dns.SOA); ok && rr.Name(s.Hdr.Name) == zone {
-			h.Serial = s.Serial
-		}
-	}
+	h.Serial, _ = serialOf(soa.Answer, zone)
 	if !h.AA || h.UDP != nil {
 		return h
 	}

@@ -63,11 +63,16 @@ func (t *target) txt(ctx context.Context, sock *socket, name string) ([]string, 
 	if r.Rcode != dns.RcodeSuccess && r.Rcode != dns.RcodeNameError {
 		return nil, fmt.Errorf("%w: %s", ErrRefused, dns.RcodeToString[r.Rcode])
 	}
+	return textsOf(r.Answer, name), nil
+}
+
+// textsOf are the TXT values at name in an answer, each value's strings joined.
+func textsOf(rrs []dns.RR, name string) []string {
 	var out []string
-	for _, x := range r.Answer {
+	for _, x := range rrs {
 		if v, ok := x.(*dns.TXT); ok && rr.Name(v.Hdr.Name) == name {
 			out = append(out, strings.Join(v.Txt, ""))
 		}
 	}
-	return out, nil
+	return out
 }
