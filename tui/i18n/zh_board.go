@@ -80,7 +80,7 @@ func zhFindings() map[string]string {
 		"say|see who signed the certificate; name your own authority in dns.service.tls.ca":                                                   "查看证书由谁签发; 自有的签发机构写在 dns.service.tls.ca",
 		"say|servers of one serial give different answers: transfer the zone anew to the one that is wrong":                                   "序号相同的服务器应答不同: 向出错的那台重新传送整个域",
 		"say|sign the zone anew at once: validating resolvers give no answer":                                                                 "立即重新签名: 会校验的解析器已不给应答",
-		"say|the certificate ends soon (thresholds.certificate_days): renew it at this gateway":                                                                 "证书即将到期 (thresholds.certificate_days): 更新该网关的证书",
+		"say|the certificate ends soon (thresholds.certificate_days): renew it at this gateway":                                               "证书即将到期 (thresholds.certificate_days): 更新该网关的证书",
 		"say|the certificate is not valid yet: see the clock of this machine and of whoever signed it":                                        "证书尚未生效: 检查本机和签发方的时钟",
 		"say|the parent or other servers say that the zone is signed, this server is not: transfer the signed zone to it":                     "父域或其他服务器表明本域已签名, 该服务器却没有: 向它传送已签名的域",
 		"say|the resolver does not answer this machine, or fails to resolve (SERVFAIL): see its log and whom it allows":                       "解析器不应答本机, 或解析失败 (SERVFAIL): 查看其日志和访问许可",
