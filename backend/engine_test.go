@@ -90,6 +90,34 @@ func TestJudgeDomain(t *testing.T) {
 	if e.judgeDomain(&d); d.PointsAt != a.Name || d.Resolvers[0].OldUntil != nil {
 		t.Fatalf("only a resolver answers: %+v", d)
 	}
+	forgotten := at(a, 30)
+	forgotten.Found = true
+	d = DomainStatus{Authoritative: []ServerAnswer{at(b, 30), forgotten}}
+	if e.judgeDomain(&d); d.PointsAt != b.Name {
+		t.Fatalf("a server that the configuration does not have decides: %q", d.PointsAt)
+	}
+}
+
+// TestSummarize: the picture of health says how far the names are, and what the last look
+// at the board found.
+func TestSummarize(t *testing.T) {
+	end := time.Date(2026, 3, 1, 3, 0, 0, 0, time.UTC)
+	earlier := end.Add(-time.Second)
+	ds := []DomainStatus{
+		{
+			PointsAt:      "standby",
+			Authoritative: []ServerAnswer{{Site: "standby"}, {Site: "primary"}, {Error: "no answer"}, {Site: "primary", Found: true}},
+			Resolvers:     []ServerAnswer{{Site: "standby"}, {Site: "primary", OldUntil: &end}, {Site: "primary", OldUntil: &earlier}},
+		},
+		// A site without IPv6: nothing is the right answer.
+		{Authoritative: []ServerAnswer{{Values: []string{}}, {Error: "no answer"}}, Resolvers: []ServerAnswer{{Values: []string{}}}},
+	}
+	b := DNSBoard{At: earlier, Findings: []DNSFinding{{Level: "bad"}, {Level: "bad"}, {Level: "warn"}, {Level: "note"}}}
+	got := *summarize(ds, boardSummary(b))
+	want := DNSSummary{Authoritative: DNSShare{New: 2, Total: 5}, Resolvers: DNSShare{New: 2, Total: 4}, OldUntil: end, Checked: earlier, Bad: 2, Warn: 1}
+	if got != want {
+		t.Errorf("got  %+v\nwant %+v", got, want)
+	}
 }
 
 func TestActingNeedsAJournal(t *testing.T) {

@@ -19,6 +19,7 @@ type observed struct {
 	pause       *Override
 	run         *RunBrief
 	leftOut     leftOut
+	board       DNSSummary // what the last look at the board found
 	at          time.Time
 }
 
@@ -162,6 +163,11 @@ func (e *Engine) CheckBoard(ctx context.Context) (DNSBoard, []DomainStatus, erro
 	})
 	obs := b.Observations()
 	e.dns.Noticed(obs)
+	if ctx.Err() == nil {
+		e.mu.Lock()
+		e.seen.board = boardSummary(b)
+		e.mu.Unlock()
+	}
 	return b, e.domainsFrom(obs), ctx.Err()
 }
 

@@ -136,7 +136,7 @@ func (e *Engine) picture(snap *monitor.Snapshot, seen observed, sit *failoverpla
 	st := &Status{
 		At: sit.At, Environment: e.topo.Environment, ServingSite: j.Serving, DataSite: j.DataSite, Case: j.Case,
 		Advice:  Advice{Action: a.Action, To: a.To, Because: a.Because, BlockedBy: a.BlockedBy},
-		Domains: seen.domains, Feeds: seen.feeds, Run: seen.run, Overrides: []Override{}, Warming: snap.Warming || seen.at.IsZero(),
+		Domains: seen.domains, DNS: summarize(seen.domains, seen.board), Feeds: seen.feeds, Run: seen.run, Overrides: []Override{}, Warming: snap.Warming || seen.at.IsZero(),
 	}
 	if st.Advice.BlockedBy == nil {
 		st.Advice.BlockedBy = []failoverplan.Gate{}

@@ -30,6 +30,8 @@ type (
 	DNSBoard = switching.Board
 	// DNSFinding is one thing on it that is not as it should be.
 	DNSFinding = switching.Finding
+	// DNSShare is how many answers of a kind are the new ones.
+	DNSShare = switching.Share
 	// DNSServer is one server on it.
 	DNSServer = switching.ServerLine
 	// DNSServices is what users find at the names.

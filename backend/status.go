@@ -13,14 +13,16 @@ type Status struct {
 	Environment failoverplan.Environment `json:"environment"`
 	ServingSite string                   `json:"serving_site"`
 	// DataSite is the site the upstream feeds; equal to ServingSite but in case business-down.
-	DataSite  string            `json:"data_site"`
-	Case      failoverplan.Case `json:"case"`
-	Advice    Advice            `json:"advice"`
-	Sites     []SiteStatus      `json:"sites"`
-	Domains   []DomainStatus    `json:"domains"`
-	Feeds     []FeedStatus      `json:"feeds"`
-	Run       *RunBrief         `json:"run"`
-	Overrides []Override        `json:"overrides"`
+	DataSite string            `json:"data_site"`
+	Case     failoverplan.Case `json:"case"`
+	Advice   Advice            `json:"advice"`
+	Sites    []SiteStatus      `json:"sites"`
+	Domains  []DomainStatus    `json:"domains"`
+	// DNS is how far the names' answers are, in short.
+	DNS       *DNSSummary  `json:"dns,omitempty"`
+	Feeds     []FeedStatus `json:"feeds"`
+	Run       *RunBrief    `json:"run"`
+	Overrides []Override   `json:"overrides"`
 	// Warming is true until every target has answered once (first second of a TUI).
 	Warming bool `json:"warming,omitempty"`
 }

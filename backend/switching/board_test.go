@@ -12,6 +12,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dutyops/dutyops/dnsproviders/dnstest"
+	"github.com/dutyops/dutyops/failoverplan"
 )
 
 func noSite([]string) string { return "" }
@@ -232,27 +233,35 @@ func TestEveryFindingIsInTheDocs(t *testing.T) {
 	}
 }
 
-func BenchmarkLook1000x4(b *testing.B) {
-	r := newRig(b, rigOptions{})
-	ds, _ := r.site("cloudflare", 1000)
-	for i := range ds {
-		ds[i].Types = []string{"A"}
-	}
-	z := r.s.zones[zoneName]
-	z.Authoritative = append(slices.Clone(z.Authoritative), z.Authoritative...)
-	for i := range 2 {
-		a, err := dnstest.NewAuthority("", nil, r.zone)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Cleanup(a.Close)
-		z.Authoritative[2+i] = a.Addr
-	}
-	r.s.zones[zoneName] = z
-	b.ReportAllocs()
-	for b.Loop() {
-		if x := r.s.Look(b.Context(), ds, noSite); x.Agreed != 4000 {
-			b.Fatal(x.Findings)
-		}
+// BenchmarkLook is a whole board: so many names on four authoritative servers. ns/name
+// stays the same when growth is linear.
+func BenchmarkLook(b *testing.B) {
+	for _, n := range []int{1000, 10_000, 100_000} {
+		b.Run(fmt.Sprintf("%dx4", n), func(b *testing.B) {
+			r := newRig(b, rigOptions{})
+			ds := make([]failoverplan.Domain, n)
+			for i := range ds {
+				ds[i] = failoverplan.Domain{Name: fmt.Sprintf("h%06d.%s", i, zoneName), Station: "PVG", Zone: zoneName, Provider: "cloudflare", Types: []string{"A"}, TTL: 30}
+				r.zone.Set(ds[i].Name, "A", 60, oldV4)
+			}
+			z := r.s.zones[zoneName]
+			z.Authoritative = append(slices.Clone(z.Authoritative), z.Authoritative...)
+			for i := range 2 {
+				a, err := dnstest.NewAuthority("", nil, r.zone)
+				if err != nil {
+					b.Fatal(err)
+				}
+				b.Cleanup(a.Close)
+				z.Authoritative[2+i] = a.Addr
+			}
+			r.s.zones[zoneName] = z
+			b.ReportAllocs()
+			for b.Loop() {
+				if x := r.s.Look(b.Context(), ds, noSite); x.Agreed != 4*n {
+					b.Fatal(x.Agreed, x.Findings)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/name")
+		})
 	}
 }

@@ -125,6 +125,13 @@ func (a *app) printStatus(st *backend.Status) {
 	_ = w.Flush()
 	a.printf("\nnames\n")
 	a.printDomains(st.Domains)
+	if d := st.DNS; d != nil {
+		a.printf("answers: authoritative %d of %d, resolvers %d of %d (%d %%)", d.Authoritative.New, d.Authoritative.Total, d.Resolvers.New, d.Resolvers.Total, d.Resolvers.Percent())
+		if !d.OldUntil.IsZero() {
+			a.printf(", old ones until %s", d.OldUntil.Local().Format("15:04:05"))
+		}
+		a.printf("\n")
+	}
 	for _, f := range st.Feeds {
 		at := f.Attached
 		if !f.Known {
