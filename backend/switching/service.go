@@ -86,34 +86,6 @@ type Services struct {
 	NotAsked int `json:"not_asked"`
 }
 
-const (
-	// maxCalls bounds the calls of one look; the next look makes the next ones.
-	maxCalls = 256
-	// callsWithin bounds the calls in a run.
-	callsWithin = 3 * time.Second
-	// callsAtAddress bounds the calls to one address at a time.
-	callsAtAddress = 8
-)
-
-// callers keeps the place where the next look goes on.
-type callers struct {
-	mu   sync.Mutex
-	next int
-}
-
-// turn is the part of n calls whose turn it is.
-func (c *callers) turn(n int) (from, count int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if n <= maxCalls {
-		c.next = 0
-		return 0, n
-	}
-	from = c.next % n
-	c.next = (from + maxCalls) % n
-	return from, maxCalls
-}
-
 // services asks the service of every name at every address that a resolver or the truth
 // gives. nil when nobody says how to ask.
 func (s *Switch) services(ctx context.Context, rows []Row, ts map[key]truth, domains []failoverplan.Domain) *Services {
@@ -128,16 +100,22 @@ func (s *Switch) services(ctx context.Context, rows []Row, ts map[key]truth, dom
 		slices.SortFunc(lines, byService)
 	}
 	out := &Services{NotAsked: left, Lines: []ServiceLine{}}
+	asked := make([]bool, len(lines))
+	now := s.opt.Now()
+	s.callers.recall(lines, asked, now)
+	recalled := slices.Clone(asked)
 	byAddr := map[string][]int{}
 	for i, l := range lines {
-		byAddr[l.Address] = append(byAddr[l.Address], i)
+		if !asked[i] {
+			byAddr[l.Address] = append(byAddr[l.Address], i)
+		}
 	}
-	asked := make([]bool, len(lines))
 	var wg sync.WaitGroup
 	for _, at := range byAddr {
 		wg.Go(func() { s.callAll(ctx, lines, at, asked) })
 	}
 	wg.Wait()
+	s.callers.remember(lines, asked, recalled, now)
 	for i, l := range lines {
 		if !asked[i] {
 			continue

@@ -132,11 +132,13 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 	var n atomic.Int32
 	seen := map[string]bool{}
-	s := &Switch{opt: Options{Service: func(context.Context, string, netip.Addr) (Called, bool) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	s := &Switch{opt: Options{Now: func() time.Time { return now }, Service: func(context.Context, string, netip.Addr) (Called, bool) {
 		n.Add(1)
 		return Called{State: ServiceOK}, true
 	}}}
 	for look := range 4 {
+		now = now.Add(wellFor)
 		x := s.services(t.Context(), rows, ts, nil)
 		if len(x.Lines) != maxCalls || x.NotAsked != 1000-maxCalls || int(n.Swap(0)) != maxCalls {
 			t.Errorf("look %d: %d lines, %d left", look, len(x.Lines), x.NotAsked)
@@ -148,6 +150,7 @@ func TestCallsAreBounded(t *testing.T) {
 	if len(seen) != 1000 {
 		t.Errorf("%d names were called in four looks", len(seen))
 	}
+	s.callers = callers{}
 	s.opt.Service = func(context.Context, string, netip.Addr) (Called, bool) {
 		n.Add(1)
 		return Called{State: ServiceSilent, Err: errors.New("no answer")}, true
@@ -158,6 +161,43 @@ func TestCallsAreBounded(t *testing.T) {
 	}
 	if (*Services)(nil).Summary() != "" || x.Summary() != "IPv4 0 of 256" {
 		t.Errorf("%q", x.Summary())
+	}
+}
+
+// TestWellServicesAreSpared: of many, what was well a moment ago is not asked again; what
+// was not is, and so are all when there are few, or when the moment is over.
+func TestWellServicesAreSpared(t *testing.T) {
+	now := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
+	var n atomic.Int32
+	s := &Switch{opt: Options{Now: func() time.Time { return now }, Service: func(_ context.Context, name string, _ netip.Addr) (Called, bool) {
+		n.Add(1)
+		if name == "h00.example" {
+			return Called{State: ServiceStatus, Status: 503, Err: errors.New("503")}, true
+		}
+		return Called{State: ServiceOK, Status: 200}, true
+	}}}
+	look := func(names int, resolver string) (*Services, int) {
+		var rows []Row
+		for i := range names {
+			rows = append(rows, Row{Server: resolver, Name: fmt.Sprintf("h%02d.example", i), Type: "A", Got: []string{newV4}})
+		}
+		n.Store(0)
+		x := s.services(t.Context(), rows, nil, nil)
+		return x, int(n.Load())
+	}
+	if x, calls := look(40, "a"); calls != 40 || x.IPv4 != (ServiceShare{39, 40}) {
+		t.Errorf("the first look made %d calls: %+v", calls, x.IPv4)
+	}
+	x, calls := look(40, "b")
+	if calls != 1 || x.IPv4 != (ServiceShare{39, 40}) || x.Lines[7].Status != 200 || !slices.Equal(x.Lines[7].Through, []string{"b"}) {
+		t.Errorf("a moment later: %d calls, %+v", calls, x.Lines[7])
+	}
+	if _, calls := look(fewCalls, "a"); calls != fewCalls {
+		t.Errorf("few services: %d calls", calls)
+	}
+	now = now.Add(wellFor)
+	if _, calls := look(40, "a"); calls != 40 {
+		t.Errorf("later: %d calls", calls)
 	}
 }
 
@@ -219,7 +259,7 @@ func TestServicesInTheEvidence(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	s := &Switch{opt: Options{Service: (&callsFor{}).call}}
+	s := &Switch{opt: Options{Now: time.Now, Service: (&callsFor{}).call}}
 	if s.servicesAfter(ctx, nil) != nil {
 		t.Error("a run that a person has stopped goes on calling")
 	}
