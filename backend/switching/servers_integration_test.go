@@ -64,13 +64,18 @@ func many(n int, ttl uint32) (records string, ds []failoverplan.Domain, zc failo
 	return records, ds, zc
 }
 
+// siteOf knows the addresses of both sites.
+func siteOf(values []string) string {
+	return map[string]string{oldV4: "primary", newV4: "standby"}[strings.Join(values, " ")]
+}
+
 // until looks again and again until done says so.
 func until(t *testing.T, s *Switch, ds []failoverplan.Domain, what string, done func(Board) bool) Board {
 	t.Helper()
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for end := time.Now().Add(2 * time.Minute); ; <-tick.C {
-		b := s.Look(t.Context(), ds, noSite)
+		b := s.Look(t.Context(), ds, siteOf)
 		if done(b) {
 			return b
 		}
@@ -98,9 +103,9 @@ func TestBoardNamesTheSecondaryThatLags(t *testing.T) {
 	primary := servers.BIND(lab.Zoned{Name: zoneName, Records: records, Notify: []string{second.Addr}})
 	told, deaf := second.Follow(primary), servers.NSD(zoneName, primary)
 	s := over(t, byUpdate(t, primary), []string{primary.Addr, told.Addr, deaf.Addr})
-	if b := s.Look(t.Context(), ds, noSite); len(b.Findings) != 0 || b.Agreed != b.Total {
-		t.Fatalf("before: %+v", b.Findings)
-	}
+	// NSD says SERVFAIL for a moment after it has the zone: the process from before answers.
+	level := func(b Board) bool { return len(b.Findings) == 0 && b.Agreed == b.Total }
+	until(t, s, ds, "all have the zone", level)
 	if _, err := s.Apply(t.Context(), zc); err != nil {
 		t.Fatal(err)
 	}
@@ -127,9 +132,7 @@ func TestBoardNamesTheSecondaryThatLags(t *testing.T) {
 	if err := <-verified; err != nil {
 		t.Error(err)
 	}
-	if b := s.Look(t.Context(), ds, noSite); len(b.Findings) != 0 || line(t, b, deaf.Addr).State != "ok" {
-		t.Errorf("after it was told: %+v", b.Findings)
-	}
+	until(t, s, ds, "level", func(b Board) bool { return level(b) && line(t, b, deaf.Addr).State == "ok" })
 }
 
 // Resolvers that keep to TTLs, that lengthen them and that shorten them: what the board
@@ -147,7 +150,7 @@ func TestBoardIsHonestAboutResolvers(t *testing.T) {
 	}
 	s := over(t, byUpdate(t, primary), []string{primary.Addr},
 		Resolver{"plain", cache(lab.Caching{})}, Resolver{"lengthens", cache(lab.Caching{MinTTL: 90})}, Resolver{"shortens", cache(lab.Caching{MaxTTL: 6})})
-	b := s.Look(t.Context(), ds, noSite)
+	b := s.Look(t.Context(), ds, siteOf)
 	if b.Agreed != b.Total || len(b.Findings) != 1 || b.Findings[0].Kind != TraitStretches || b.Findings[0].Server != "lengthens" ||
 		!strings.Contains(b.Findings[0].Text, "a TTL of 90 s where the authoritative servers give 4 s") {
 		t.Fatalf("before: %d of %d, %+v", b.Agreed, b.Total, b.Findings)
@@ -204,9 +207,7 @@ func TestBoardNamesTheResolverThatServesStale(t *testing.T) {
 	edge := servers.NSD(zoneName, primary) // all that the resolver reaches
 	s := over(t, byUpdate(t, primary), []string{primary.Addr},
 		Resolver{"branch", servers.Unbound(lab.Caching{Zone: zoneName, Authority: edge.Addr, Stale: true}).Addr})
-	if b := s.Look(t.Context(), ds, noSite); b.Agreed != b.Total || len(b.Findings) != 0 {
-		t.Fatalf("before: %d of %d, %+v", b.Agreed, b.Total, b.Findings)
-	}
+	until(t, s, ds, "the resolver has the zone", func(b Board) bool { return b.Agreed == b.Total && len(b.Findings) == 0 })
 	edge.Kill()
 	if _, err := s.Apply(t.Context(), zc); err != nil {
 		t.Fatal(err)
@@ -245,7 +246,7 @@ func TestBoardChecksSignaturesOfServers(t *testing.T) {
 			if _, err := s.VerifyAuthoritative(t.Context(), []failoverplan.ZoneChange{zc}); err != nil {
 				t.Fatal(err)
 			}
-			b = s.Look(t.Context(), ds, noSite)
+			b = s.Look(t.Context(), ds, siteOf)
 			if !signed(b) || b.Rows[0].Got[0] != newV4 {
 				t.Errorf("after the switch: %+v, %+v", b.Findings, b.Rows[0])
 			}
@@ -256,7 +257,7 @@ func TestBoardChecksSignaturesOfServers(t *testing.T) {
 // A thousand names are switched and rolled back, again and again, while a poller asks the
 // server for all of them: it sees the old or the new address and nothing else.
 func TestNoNameIsEverMissingOnServers(t *testing.T) {
-	const n, least = 1000, 6 // passes
+	const n, passesLeast, switches = 1000, 6, 6
 	records, _, zc := many(n, 60)
 	for _, tc := range []struct {
 		name  string
@@ -302,8 +303,10 @@ func TestNoNameIsEverMissingOnServers(t *testing.T) {
 					}
 					select {
 					case <-enough:
-						res <- nil
-						return
+						if rounds+1 >= switches {
+							res <- nil
+							return
+						}
 					default:
 					}
 				}
@@ -313,7 +316,7 @@ func TestNoNameIsEverMissingOnServers(t *testing.T) {
 				if seen++; seen == 1 {
 					close(asked)
 				}
-				if seen == least {
+				if seen == passesLeast {
 					close(enough)
 				}
 				select {
@@ -330,7 +333,7 @@ func TestNoNameIsEverMissingOnServers(t *testing.T) {
 			if len(holes) > 0 {
 				t.Errorf("%d holes, first: %s", len(holes), holes[0])
 			}
-			if passes < least {
+			if passes < passesLeast {
 				t.Errorf("only %d passes: the poller saw too little", passes)
 			}
 		})
