@@ -15,6 +15,7 @@ import (
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/journal"
 	"github.com/dutyops/dutyops/backend/monitor"
+	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/backend/runbook"
 	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/backend/upstream"
@@ -56,7 +57,8 @@ type Engine struct {
 	ownersKnown ownersKnown
 
 	status     atomic.Pointer[Status]
-	publishing sync.Mutex // one publication at a time: a newer picture is never overwritten by an older
+	publishing sync.Mutex       // one publication at a time: a newer picture is never overwritten by an older
+	lags       replication.Lags // guarded by publishing
 
 	mu        sync.Mutex
 	changed   chan struct{}

@@ -108,14 +108,20 @@ func (e *Engine) situate(snap *monitor.Snapshot, seen observed) *failoverplan.Si
 	for _, f := range seen.feeds {
 		s.Feeds = append(s.Feeds, failoverplan.FeedState{Name: f.Name, Site: f.Attached, Known: f.Known})
 	}
-	s.Sync = replication.States(e.topo, e.sourceOf, func(target string) (probes.Facts, failoverplan.State, bool) {
+	s.Sync = replication.States(e.topo, e.sourceOf, func(target string) (replication.Seen, bool) {
 		t, ok := snap.Targets[target]
 		if !ok || t.Last == nil {
-			return probes.Facts{}, failoverplan.Unknown, false
+			return replication.Seen{}, false
 		}
-		return t.Last.Facts, t.State, true
-	})
+		return replication.Seen{Facts: t.Last.Facts, State: t.State, At: t.Last.At, Silent: silent(t.Last)}, true
+	}, &e.lags)
 	return s
+}
+
+// silent says that the answer tells nothing of now. A read-only source is down and tells
+// where it is all the same.
+func silent(r *probes.Result) bool {
+	return r.Status != probes.StatusUp && r.Status != probes.StatusDegraded && r.Facts.Version == "" && r.Facts.Position == ""
 }
 
 func stateOf(snap *monitor.Snapshot, id string) monitor.TargetState {

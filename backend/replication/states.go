@@ -17,15 +17,17 @@ const someLag = 0.1
 
 // States judges every sync relation from probe facts alone: for each component that the
 // policy keeps in sync, from the site that is its source now to every other site that
-// has the counterpart (mission A6). It is pure.
+// has the counterpart (mission A6). It does no I/O; lags remembers from call to call.
 //
 // A lag is stated only when it can be trusted: the source must answer now and both
 // positions must be known. What a replica says of itself is not enough: behind a frozen
 // or unreachable source it goes on reporting that it is level.
 func States(topo *failoverplan.Topology, source func(failoverplan.PlatformKind) string,
-	facts func(target string) (probes.Facts, failoverplan.State, bool),
+	facts func(target string) (Seen, bool), lags *Lags,
 ) []failoverplan.SyncState {
 	var out []failoverplan.SyncState
+	lags.begin()
+	defer lags.end()
 	for _, kind := range []failoverplan.PlatformKind{failoverplan.Business, failoverplan.Data} {
 		from := source(kind)
 		site, ok := topo.Site(from)
@@ -47,10 +49,13 @@ func States(topo *failoverplan.Topology, source func(failoverplan.PlatformKind) 
 				if _, ok := topo.Counterpart(other.Name, kind, c.Name); !ok {
 					continue
 				}
-				p := pair{topo: topo, facts: facts, s: failoverplan.SyncState{
-					Platform: kind, Component: c.Name, Kind: c.Kind, From: from, To: other.Name,
-					State: failoverplan.SyncUnknown, Lag: UnknownLag,
-				}}
+				p := pair{
+					topo: topo, facts: facts, w: lags.watched(relation{kind, c.Name, from, other.Name}),
+					s: failoverplan.SyncState{
+						Platform: kind, Component: c.Name, Kind: c.Kind, From: from, To: other.Name,
+						State: failoverplan.SyncUnknown, Lag: UnknownLag,
+					},
+				}
 				if p.judge() {
 					out = append(out, p.s)
 				}
@@ -63,11 +68,13 @@ func States(topo *failoverplan.Topology, source func(failoverplan.PlatformKind) 
 // pair is one relation while it is judged.
 type pair struct {
 	topo  *failoverplan.Topology
-	facts func(string) (probes.Facts, failoverplan.State, bool)
+	facts func(string) (Seen, bool)
+	w     *watched
 	s     failoverplan.SyncState
-	// src and dst are what both ends said; live says that the source answered now.
-	src, dst probes.Facts
-	live     bool
+	// src and dst are what both ends said, and when; live says that the source answered now.
+	src, dst     probes.Facts
+	srcAt, dstAt time.Time
+	live         bool
 }
 
 func (p *pair) say(state string, lag float64, format string, args ...any) {
@@ -103,18 +110,31 @@ func (p *pair) judge() bool {
 	default:
 		return false
 	}
-	var state failoverplan.State
-	var ok bool
-	p.src, state, ok = p.facts(p.target(p.s.From))
+	src, ok := p.facts(p.target(p.s.From))
+	p.src, p.srcAt = src.Facts, src.At
 	// A read-only source is down as a source, but it answers and its position is true.
-	p.live = ok && (answers(state) || state == failoverplan.Down && p.src.ReadOnly != nil && *p.src.ReadOnly && p.src.Position != "")
-	p.dst, state, ok = p.facts(p.target(p.s.To))
-	if !ok || !answers(state) {
+	p.live = ok && !src.Silent && (answers(src.State) || src.State == failoverplan.Down && p.src.ReadOnly != nil && *p.src.ReadOnly && p.src.Position != "")
+	dst, ok := p.facts(p.target(p.s.To))
+	p.dst, p.dstAt = dst.Facts, dst.At
+	if !ok || dst.Silent || !answers(dst.State) {
 		p.s.Detail = fmt.Sprintf("%s does not answer, so nothing is known of it", p.s.To)
 		return true
 	}
 	rank()
+	if p.s.Lag < 0 && !p.w.whole.IsZero() && (p.s.State == failoverplan.Streaming || p.s.State == failoverplan.Broken) {
+		p.s.Detail += "; it had everything of " + p.w.whole.Local().Format("15:04:05")
+	}
 	return true
+}
+
+// waited is for how long the copy has lacked something that the source has, and at least
+// what the copy claims itself; someLag where nobody can say.
+func (p *pair) waited(src, dst position) float64 {
+	lag := max(p.w.look(src, p.srcAt, dst, p.dstAt), someLag)
+	if p.dst.LagSeconds != nil {
+		lag = max(lag, *p.dst.LagSeconds)
+	}
+	return lag
 }
 
 // following turns the replica's own word into a sync state; ok is false when it does
@@ -158,6 +178,14 @@ func (p *pair) mysql() {
 	}
 	missing := behind(dst, src)
 	waiting := behind(dst, got)
+	lag := float64(UnknownLag)
+	switch {
+	case p.dst.Position == "":
+	case p.live && p.src.Position != "":
+		lag = p.waited(gtidPosition{src}, gtidPosition{dst})
+	default:
+		p.w.reach(gtidPosition{dst})
+	}
 	switch {
 	case !p.live:
 		p.say(state, UnknownLag, "%s does not answer; received and not applied: %d", p.s.From, waiting.count)
@@ -168,16 +196,8 @@ func (p *pair) mysql() {
 	case state != failoverplan.Streaming:
 		p.say(state, UnknownLag, "%d transactions behind, and not moving", missing.count)
 	default:
-		p.say(state, claimed(p.dst), "%d transactions to go", missing.count)
+		p.say(state, lag, "%d transactions to go", missing.count)
 	}
-}
-
-// claimed is what the replica says it is behind, when it certainly is behind.
-func claimed(f probes.Facts) float64 {
-	if f.LagSeconds == nil {
-		return someLag
-	}
-	return max(*f.LagSeconds, someLag)
 }
 
 func (p *pair) redis() {
@@ -188,6 +208,9 @@ func (p *pair) redis() {
 	case !follows:
 		p.say(failoverplan.Stopped, UnknownLag, "%s follows nobody", p.s.To)
 	case !p.live:
+		if err2 == nil && !p.otherHistory() {
+			p.w.reach(bytePosition(dst))
+		}
 		p.say(state, UnknownLag, "%s does not answer", p.s.From)
 	case err1 != nil || err2 != nil:
 		p.say(state, UnknownLag, "no offset to compare")
@@ -195,10 +218,13 @@ func (p *pair) redis() {
 		p.say(state, UnknownLag, "the link is %s", p.dst.ReplicaState)
 	case p.otherHistory():
 		p.say(failoverplan.SyncUnknown, UnknownLag, "%s has another history than %s: it was replaced, or has not been copied from yet", p.s.From, p.s.To)
-	case dst >= src:
-		p.say(state, 0, "level at offset %d", src)
 	default:
-		p.say(state, claimed(p.dst), "%d bytes behind", src-dst)
+		lag := p.waited(bytePosition(src), bytePosition(dst))
+		if dst >= src {
+			p.say(state, 0, "level at offset %d", src)
+			return
+		}
+		p.say(state, lag, "%d bytes behind", src-dst)
 	}
 }
 
@@ -243,10 +269,13 @@ func (p *pair) newest(detail string) {
 	case p.src.NewestAt.IsZero() || p.dst.NewestAt.IsZero():
 		p.say(failoverplan.Streaming, UnknownLag, "%s; no time stamps to compare", detail)
 	default:
-		lag := p.src.NewestAt.Sub(p.dst.NewestAt)
-		if lag <= 0 && !level && p.src.Count != nil && p.dst.Count != nil {
-			lag = time.Duration(someLag * float64(time.Second)) // older ones are missing
+		lag := max(0, p.src.NewestAt.Sub(p.dst.NewestAt).Seconds())
+		if p.src.Count != nil && p.dst.Count != nil {
+			// the newest can be here while older ones are missing
+			if w := p.waited(docPosition{*p.src.Count, p.src.NewestAt}, docPosition{*p.dst.Count, p.dst.NewestAt}); !level {
+				lag = max(lag, w)
+			}
 		}
-		p.say(failoverplan.Streaming, max(0, lag.Seconds()), "%s", detail)
+		p.say(failoverplan.Streaming, lag, "%s", detail)
 	}
 }

@@ -16,11 +16,13 @@ func (p *pair) kafka() {
 		p.say(failoverplan.Stopped, UnknownLag, "no mirror from %s to %s is configured", p.s.From, p.s.To)
 		return
 	}
-	f, state, ok := p.facts(target)
-	if !ok || !answers(state) {
+	look, ok := p.facts(target)
+	if !ok || look.Silent || !answers(look.State) {
 		p.say(failoverplan.SyncUnknown, UnknownLag, "%s does not answer", target)
 		return
 	}
+	f := look.Facts
+	p.dstAt = look.At // how far the copy is, Connect tells
 	for _, c := range connectors {
 		switch word := f.Parts[c]; word {
 		case connRunning:
@@ -36,6 +38,7 @@ func (p *pair) kafka() {
 		}
 	}
 	if !p.live {
+		p.w.reach(copied(f, connectors))
 		p.say(failoverplan.Streaming, UnknownLag, "%s does not answer", p.s.From)
 		return
 	}
@@ -54,14 +57,10 @@ func (p *pair) mirror() (target string, connectors []string) {
 	return "", nil
 }
 
-// mirrorLag counts records; seconds come from the newest time stamps of both clusters.
-// MirrorMaker's offset is that of the last record copied, an end offset that of the next.
-func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
-	if len(p.src.Offsets) == 0 {
-		p.say(failoverplan.Streaming, UnknownLag, "the end offsets of %s are not known", p.s.From)
-		return
-	}
-	reached := map[string]int64{}
+// copied is how far the connectors have read, as the offset of the next record; what
+// MirrorMaker tells is that of the last one.
+func copied(f probes.Facts, connectors []string) offsetPosition {
+	reached := offsetPosition{}
 	for key, at := range f.Offsets {
 		for _, c := range connectors {
 			if partition, ok := strings.CutPrefix(key, c+":"); ok {
@@ -69,6 +68,17 @@ func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
 			}
 		}
 	}
+	return reached
+}
+
+// mirrorLag counts records; seconds come from our own watch of the offsets, and from the
+// newest time stamps of both clusters where those differ by more.
+func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
+	if len(p.src.Offsets) == 0 {
+		p.say(failoverplan.Streaming, UnknownLag, "the end offsets of %s are not known", p.s.From)
+		return
+	}
+	reached := copied(f, connectors)
 	var left int64
 	unread := false
 	past := "" // the first partition whose end cannot be that of the log that was copied
@@ -87,11 +97,12 @@ func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
 	case unread && len(reached) == 0:
 		p.say(failoverplan.Streaming, UnknownLag, "the mirror has not told how far it has read")
 	case left == 0:
+		p.waited(offsetPosition(p.src.Offsets), reached)
 		p.say(failoverplan.Streaming, 0, "every record of %s is here", p.s.From)
 	default:
-		lag := float64(UnknownLag)
+		lag := p.waited(offsetPosition(p.src.Offsets), reached)
 		if !p.src.NewestAt.IsZero() && !p.dst.NewestAt.IsZero() {
-			lag = max(someLag, p.src.NewestAt.Sub(p.dst.NewestAt).Seconds())
+			lag = max(lag, p.src.NewestAt.Sub(p.dst.NewestAt).Seconds())
 		}
 		p.say(failoverplan.Streaming, lag, "%s to copy", records(left))
 	}

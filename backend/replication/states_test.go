@@ -36,20 +36,25 @@ func world() *failoverplan.Topology {
 type said struct {
 	probes.Facts
 
-	state failoverplan.State
+	state  failoverplan.State
+	silent bool
+}
+
+func (f said) seen() Seen {
+	if f.state == "" {
+		f.state = failoverplan.Up
+	}
+	return Seen{Facts: f.Facts, State: f.state, Silent: f.silent}
 }
 
 // judged runs States with business at one site and data at another, and returns the
 // relation of one component.
 func judged(t *testing.T, component, from string, facts map[string]said) failoverplan.SyncState {
 	t.Helper()
-	all := States(world(), func(failoverplan.PlatformKind) string { return from }, func(target string) (probes.Facts, failoverplan.State, bool) {
+	all := States(world(), func(failoverplan.PlatformKind) string { return from }, func(target string) (Seen, bool) {
 		f, ok := facts[target]
-		if f.state == "" {
-			f.state = failoverplan.Up
-		}
-		return f.Facts, f.state, ok
-	})
+		return f.seen(), ok
+	}, new(Lags))
 	for _, s := range all {
 		if s.Component == component {
 			if s.From != from || s.To == from {
@@ -71,9 +76,7 @@ func check(t *testing.T, got failoverplan.SyncState, state string, lag float64, 
 
 func TestStatesCoverWhatThePolicySyncsAndNothingElse(t *testing.T) {
 	sources := map[failoverplan.PlatformKind]string{failoverplan.Business: "standby", failoverplan.Data: "primary"}
-	all := States(world(), func(k failoverplan.PlatformKind) string { return sources[k] }, func(string) (probes.Facts, failoverplan.State, bool) {
-		return probes.Facts{}, failoverplan.Unknown, false
-	})
+	all := States(world(), func(k failoverplan.PlatformKind) string { return sources[k] }, func(string) (Seen, bool) { return Seen{}, false }, new(Lags))
 	var got []string
 	for _, s := range all {
 		got = append(got, s.Component+" "+s.From+">"+s.To)
@@ -83,7 +86,7 @@ func TestStatesCoverWhatThePolicySyncsAndNothingElse(t *testing.T) {
 	if strings.Join(got, ", ") != want {
 		t.Errorf("relations %v\nwant %s", got, want)
 	}
-	if all := States(world(), func(failoverplan.PlatformKind) string { return "" }, nil); len(all) != 0 {
+	if all := States(world(), func(failoverplan.PlatformKind) string { return "" }, nil, new(Lags)); len(all) != 0 {
 		t.Errorf("without a source: %v", all)
 	}
 }
@@ -108,6 +111,8 @@ func TestStatesMySQL(t *testing.T) {
 		{"behind and says 12", src("1-1-100", ""), replica("1-1-97", "1-1-100", "streaming", ptr(12.0)), failoverplan.Streaming, 12, "3 transactions"},
 		{"our look at the source is older", src("1-1-100", ""), replica("1-1-102", "1-1-102", "streaming", ptr(0.0)), failoverplan.Streaming, 0, ""},
 		{"the source is frozen", src("1-1-100", failoverplan.Down), replica("1-1-100", "1-1-100", "streaming", ptr(0.0)), failoverplan.Streaming, UnknownLag, "primary does not answer; received and not applied: 0"},
+		{"the source has just missed an answer", said{silent: true}, replica("1-1-100", "1-1-100", "streaming", ptr(0.0)), failoverplan.Streaming, UnknownLag, "primary does not answer"},
+		{"the replica has just missed an answer", src("1-1-100", ""), said{silent: true}, failoverplan.SyncUnknown, UnknownLag, "standby does not answer"},
 		{"the source is stale", src("1-1-100", failoverplan.Stale), replica("1-1-98", "1-1-100", "connecting", nil), failoverplan.Broken, UnknownLag, "not applied: 2"},
 		{"paused", src("1-1-100", ""), replica("1-1-97", "1-1-97", "stopped", nil), failoverplan.Stopped, UnknownLag, "3 transactions behind, and not moving"},
 		{"broken", src("1-1-100", ""), replica("1-1-97", "1-1-97", "broken", nil), failoverplan.Broken, UnknownLag, "not moving"},
@@ -163,9 +168,7 @@ func TestStatesKafka(t *testing.T) {
 	}
 	topo := world()
 	topo.Sites[1].Platforms[1].Components[1].Mirrors = nil
-	all := States(topo, func(failoverplan.PlatformKind) string { return "primary" }, func(string) (probes.Facts, failoverplan.State, bool) {
-		return probes.Facts{}, failoverplan.Up, true
-	})
+	all := States(topo, func(failoverplan.PlatformKind) string { return "primary" }, func(string) (Seen, bool) { return Seen{State: failoverplan.Up}, true }, new(Lags))
 	for _, s := range all {
 		if s.Component == "kafka" {
 			check(t, s, failoverplan.Stopped, UnknownLag, "no mirror from primary to standby")
