@@ -48,6 +48,7 @@ type Engine struct {
 
 	mon     *monitor.Monitor
 	probers map[string]probes.Prober
+	kinds   map[string]string // of targets, as probes names them
 	dns     *switching.Switch
 	feeds   map[string]*upstream.Feed
 
@@ -57,8 +58,12 @@ type Engine struct {
 	ownersKnown ownersKnown
 
 	status     atomic.Pointer[Status]
-	publishing sync.Mutex       // one publication at a time: a newer picture is never overwritten by an older
-	lags       replication.Lags // guarded by publishing
+	publishing sync.Mutex // one publication at a time: a newer picture is never overwritten by an older
+	// Guarded by publishing.
+	lags            replication.Lags
+	identities      map[string]known // by target
+	identitiesMoved bool             // positions that are not put away yet
+	identitiesSaved time.Time
 
 	mu        sync.Mutex
 	changed   chan struct{}
@@ -97,7 +102,7 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Engine, error
 	}
 	e := &Engine{
 		cfg: cfg, topo: cfg.Topology(), opts: opts, log: opts.Logger, now: opts.Now,
-		changed: make(chan struct{}), probers: map[string]probes.Prober{}, feeds: map[string]*upstream.Feed{},
+		changed: make(chan struct{}), probers: map[string]probes.Prober{}, kinds: map[string]string{}, identities: map[string]known{}, feeds: map[string]*upstream.Feed{},
 		memory: map[string]remembered{}, verdicts: map[string]time.Time{}, runs: map[string]*liveRun{}, tellers: map[string]func(string){},
 	}
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))
@@ -312,6 +317,9 @@ func (e *Engine) recall(ctx context.Context) {
 		}
 		if _, err := e.journal.Recall(ctx, "health", &e.memory); err != nil {
 			e.log.WarnContext(ctx, "what was known of health is unreadable", slog.Any("err", err))
+		}
+		if _, err := e.journal.Recall(ctx, keyIdentities, &e.identities); err != nil {
+			e.log.WarnContext(ctx, "who answered before is unreadable", slog.Any("err", err))
 		}
 		for id, m := range e.memory {
 			if m.State == failoverplan.Down {

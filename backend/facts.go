@@ -28,6 +28,9 @@ func factLines(f probes.Facts) [][2]string {
 	}
 	add("position", f.Position)
 	add("received up to", f.SourcePosition)
+	if k := f.Clock; k != nil {
+		add("its clock", apart(ms(k.AheadS), ms(k.ErrorS))+" ours")
+	}
 	if !f.NewestAt.IsZero() {
 		add("newest data", f.NewestAt.Local().Format("15:04:05.000"))
 	}

@@ -25,6 +25,9 @@ func (e *Engine) publish() {
 	j := failoverplan.Judge(e.topo, sit)
 	e.rolesFrom(j, sit)
 	advice := failoverplan.Advise(e.topo, sit, j, e.limits())
+	if !snap.Warming {
+		e.recognise(context.Background(), snap, seen.run != nil)
+	}
 	st := e.picture(snap, seen, sit, j, advice)
 
 	e.mu.Lock()
@@ -32,6 +35,7 @@ func (e *Engine) publish() {
 	e.situation, e.judgement = sit, j
 	e.mu.Unlock()
 	old := e.status.Swap(st)
+	e.tellWarnings(old, st)
 	e.wake()
 	if old != nil && !old.Warming && !st.Warming && before.Case != j.Case {
 		level := "bad"
@@ -168,6 +172,8 @@ func (e *Engine) picture(snap *monitor.Snapshot, seen observed, sit *failoverpla
 		}
 		st.Sites = append(st.Sites, ss)
 	}
+	e.clocks(snap, st)
+	e.replacedWarnings(st)
 	return st
 }
 
@@ -194,6 +200,7 @@ func (e *Engine) platformStatus(snap *monitor.Snapshot, sit *failoverplan.Situat
 		id := failoverplan.Target(site.Name, string(p.Kind), x.Name)
 		c := component(stateOf(snap, id), id, x.Name, string(x.Kind), x.Subsystem, x.Critical)
 		c.Sync = e.syncStatus(sit, site.Name, p.Kind, x)
+		c.Changed = e.changes(id)
 		out.Components = append(out.Components, c)
 	}
 	return out
@@ -248,12 +255,15 @@ func (e *Engine) Explain(target string) (Explanation, error) {
 		for _, c := range allComponents(s) {
 			if c.Target == target {
 				x.Kind, x.Sync = c.Kind, c.Sync
+				for _, y := range c.Changed {
+					x.Facts = append(x.Facts, [2]string{"noticed " + y.At.Local().Format("15:04:05"), fmt.Sprintf("%s (%s was %s, is %s)", y.Means, y.What, shorten(y.Was), shorten(y.Is))})
+				}
 			}
 		}
 	}
 	if t.Last != nil {
 		x.Transcript = append(x.Transcript, t.Last.Transcript...)
-		x.Facts = factLines(t.Last.Facts)
+		x.Facts = append(x.Facts, factLines(t.Last.Facts)...)
 	}
 	for _, r := range e.mon.History(target) {
 		x.History = append(x.History, Sample{At: r.At, State: failoverplan.State(r.Status), LatencyMS: float64(r.Latency.Microseconds()) / 1000, Detail: r.Detail})

@@ -23,6 +23,10 @@ type Status struct {
 	Feeds     []FeedStatus `json:"feeds"`
 	Run       *RunBrief    `json:"run"`
 	Overrides []Override   `json:"overrides"`
+	// Clocks are the differences between the sites' clocks, as far as those tell theirs.
+	Clocks []ClockDifference `json:"clocks"`
+	// Warnings change no state and no exit code.
+	Warnings []Warning `json:"warnings"`
 	// Warming is true until every target has answered once (first second of a TUI).
 	Warming bool `json:"warming,omitempty"`
 }
@@ -70,11 +74,13 @@ type SiteStatus struct {
 	Name  string `json:"name"`
 	Title string `json:"title,omitempty"`
 	// Role: serving, standby, emergency.
-	Role      string             `json:"role"`
-	Weight    int                `json:"weight"`
-	State     failoverplan.State `json:"state"`
-	Gateway   ComponentStatus    `json:"gateway"`
-	Platforms []PlatformStatus   `json:"platforms"`
+	Role    string             `json:"role"`
+	Weight  int                `json:"weight"`
+	State   failoverplan.State `json:"state"`
+	Gateway ComponentStatus    `json:"gateway"`
+	// Clock is null while no component tells its time.
+	Clock     *ClockStatus     `json:"clock"`
+	Platforms []PlatformStatus `json:"platforms"`
 }
 
 // PlatformStatus is one platform of a site.
@@ -100,6 +106,8 @@ type ComponentStatus struct {
 	LatencyMS float64            `json:"latency_ms"`
 	Detail    string             `json:"detail"`
 	Sync      *SyncStatus        `json:"sync,omitempty"`
+	// Changed: within the last day, signs that another server answers than before.
+	Changed []ChangeStatus `json:"changed,omitempty"`
 }
 
 // SyncStatus is the sync column of a component.

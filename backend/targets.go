@@ -41,7 +41,7 @@ func (e *Engine) targets() ([]monitor.Target, error) {
 		if err != nil {
 			return fmt.Errorf("probe %s: %w", t.Name, err)
 		}
-		e.probers[t.Name] = p
+		e.probers[t.Name], e.kinds[t.Name] = p, t.Kind
 		out = append(out, monitor.Target{ID: t.Name, Prober: p})
 		return nil
 	}

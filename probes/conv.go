@@ -35,6 +35,7 @@ type conv struct {
 	dropped int
 	latency time.Duration
 	secrets []string
+	clock   *Clock
 
 	// facts is written by the asking goroutine only.
 	facts Facts
@@ -146,6 +147,7 @@ func (c *conv) result(a answer) Result {
 		At: c.start, Status: a.status, Latency: latency, Slow: slow,
 		Detail: clean(c.scrub(a.detail), maxDetail), Facts: c.facts,
 	}
+	res.Facts.Clock = c.clock
 	res.Facts.Position = clean(res.Facts.Position, maxGTIDText)
 	res.Facts.SourcePosition = clean(res.Facts.SourcePosition, maxGTIDText)
 	res.Facts.Version = clean(res.Facts.Version, 120)

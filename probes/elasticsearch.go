@@ -8,6 +8,7 @@ import (
 	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,7 +34,8 @@ type searchHealth struct {
 }
 
 type searchRoot struct {
-	Version struct {
+	ClusterUUID string `json:"cluster_uuid"`
+	Version     struct {
 		Number       string `json:"number"`
 		Distribution string `json:"distribution"`
 	} `json:"version"`
@@ -84,6 +86,7 @@ func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
 		root     searchRoot
 		found    searchAnswer
 		blocks   map[string]indexSettings
+		stats    searchStats
 		index    = url.PathEscape(a.t.Index)
 		hasIndex = a.t.Index != ""
 	)
@@ -95,6 +98,9 @@ func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
 		asks = append(asks,
 			func() error { return a.json(ctx, c, http.MethodPost, "/"+index+"/_search", a.query(), &found) },
 			func() error { return a.json(ctx, c, http.MethodGet, "/"+index+"/_settings", nil, &blocks) },
+			func() error {
+				return a.json(ctx, c, http.MethodGet, "/"+index+"/_stats/docs?level=shards", nil, &stats)
+			},
 		)
 	}
 	errs := parallel(asks...)
@@ -103,6 +109,9 @@ func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
 		return a.noHealth(ctx, c, errs[0])
 	}
 	c.extra("cluster", health.Cluster)
+	if root.ClusterUUID != "_na_" { // what a node says that has not found its cluster yet
+		c.extra("cluster_uuid", root.ClusterUUID)
+	}
 	c.extra("health", health.Status)
 	if health.Nodes > 0 {
 		c.extra("nodes", fmt.Sprint(health.Nodes))
@@ -112,8 +121,45 @@ func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
 	if hasIndex {
 		a.judgeIndex(ctx, c, &f, &found, errs[2])
 		a.judgeBlocks(c, &f, blocks, errs[3])
+		a.changes(c, &stats, errs[4])
 	}
 	return f.verdict(up("%s", a.describe(c, health)))
+}
+
+// searchStats is what is read of _stats: how far each copy of each shard is.
+type searchStats struct {
+	Indices map[string]struct {
+		Shards map[string][]struct {
+			Routing struct {
+				Primary bool `json:"primary"`
+			} `json:"routing"`
+			Seq struct {
+				Max *int64 `json:"max_seq_no"`
+			} `json:"seq_no"`
+		} `json:"shards"`
+	} `json:"indices"`
+}
+
+// changes counts every write that the index has ever taken, updates and deletions among
+// them: a number that only grows, of which a count of documents shows nothing.
+func (a *searchAsker) changes(c *conv, s *searchStats, err error) {
+	var se *statusError
+	if errors.As(err, &se) && (se.code == http.StatusForbidden || se.code == http.StatusUnauthorized) {
+		c.extra("changes", "not visible (grant monitor on index "+a.t.Index+")")
+	}
+	sum, shards := int64(0), 0
+	for _, ix := range s.Indices {
+		for _, copies := range ix.Shards {
+			for _, x := range copies {
+				if x.Routing.Primary && x.Seq.Max != nil && *x.Seq.Max >= -1 && *x.Seq.Max < 1<<53 {
+					sum, shards = sum+*x.Seq.Max+1, shards+1
+				}
+			}
+		}
+	}
+	if shards > 0 {
+		c.facts.Position = strconv.FormatInt(sum, 10)
+	}
 }
 
 // query counts all documents and finds the newest time stamp without reading any.
@@ -205,6 +251,7 @@ func (a *searchAsker) judgeIndex(ctx context.Context, c *conv, f *findings, s *s
 type indexSettings struct {
 	Settings struct {
 		Index struct {
+			UUID   string         `json:"uuid"`
 			Blocks map[string]any `json:"blocks"`
 		} `json:"index"`
 	} `json:"settings"`
@@ -225,6 +272,11 @@ func writeBlock(all map[string]indexSettings) string {
 func (a *searchAsker) judgeBlocks(c *conv, f *findings, blocks map[string]indexSettings, err error) {
 	if err != nil {
 		return // the search above has told what is wrong, or the right is missing
+	}
+	for _, s := range blocks {
+		if len(blocks) == 1 { // an alias of several has no id of its own
+			c.extra("index_uuid", s.Settings.Index.UUID)
+		}
 	}
 	block := writeBlock(blocks)
 	c.facts.ReadOnly = ptr(block != "")

@@ -101,10 +101,12 @@ func (w *web) once(ctx context.Context, c *conv, method, path string, body any, 
 	} else {
 		c.asked("%s %s", method, noUserinfo(target))
 	}
+	asked := time.Now()
 	resp, err := req.Execute(method, target)
 	if err != nil {
 		return nil, err
 	}
+	c.toldByDate(resp.Header(), asked, time.Now())
 	r := &reply{code: resp.StatusCode(), status: resp.Status(), body: resp.Body(), header: resp.Header()}
 	c.got("%s, %d bytes: %s", clean(r.status, 60), len(r.body), clean(string(r.body[:min(len(r.body), 200)]), 200))
 	return r, nil

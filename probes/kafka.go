@@ -2,6 +2,7 @@ package probes
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -300,6 +301,13 @@ func (a *kafkaAsker) facts(c *conv, v *clusterView, ends, newest kadm.ListedOffs
 	}
 	c.extra("controller", fmt.Sprint(v.ControllerID))
 	c.extra("brokers", fmt.Sprint(len(v.Brokers)))
+	if len(a.t.Topics) > 0 {
+		for _, t := range v.Topics {
+			if t.Topic != nil && t.TopicID != [16]byte{} {
+				c.extra(topicID+*t.Topic, base64.RawURLEncoding.EncodeToString(t.TopicID[:]))
+			}
+		}
+	}
 	ends.Each(func(o kadm.ListedOffset) {
 		if o.Err == nil && o.Partition >= 0 && o.Offset >= 0 {
 			c.offset(fmt.Sprintf("%s/%d", o.Topic, o.Partition), o.Offset)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -131,8 +132,12 @@ func (a *mysqlAsker) failed(ctx context.Context, c *conv, err error) answer {
 type mysqlState struct {
 	version  string
 	readOnly bool
+	// ids: what tells this server from another one under the same address.
+	ids      map[string]string
 	position string
-	applied  string // what a replica has applied, when the server keeps it apart
+	// nothingYet: the position was told, and it is empty.
+	nothingYet bool
+	applied    string // what a replica has applied, when the server keeps it apart
 	replica  map[string]string
 	// replicaErr says why the replica status could not be read.
 	replicaErr string
@@ -149,6 +154,9 @@ func (a *mysqlAsker) read(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlS
 		return fmt.Errorf("%w: no row for the version", errGarbage)
 	}
 	st.version, st.readOnly = row["version"], truthy(row["read_only"])
+	if err := a.readSelf(ctx, c, sc, st); lost(ctx, err) {
+		return err
+	}
 	if err := a.readPosition(ctx, c, sc, st); lost(ctx, err) {
 		return err
 	}
@@ -164,11 +172,33 @@ func lost(ctx context.Context, err error) bool {
 	return err != nil && (ctx.Err() != nil || !errors.As(err, &my))
 }
 
+func (st *mysqlState) maria() bool { return strings.Contains(strings.ToLower(st.version), "mariadb") }
+
+// readSelf asks what time it is there, and which server it is: MySQL keeps an id with its
+// data; MariaDB has none, only the number that its configuration gives it.
+func (a *mysqlAsker) readSelf(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+	id := "server_uuid"
+	if st.maria() {
+		id = "server_id"
+	}
+	asked := time.Now()
+	row, err := a.row(ctx, c, sc, "SELECT UTC_TIMESTAMP(6) AS utc, @@global."+id+" AS "+id)
+	if err != nil {
+		return err
+	}
+	if at, ok := mysqlTime(row["utc"]); ok {
+		c.told(at, time.Microsecond, asked, time.Now())
+	}
+	st.ids = map[string]string{id: row[id]}
+	return nil
+}
+
 func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
-	if !strings.Contains(strings.ToLower(st.version), "mariadb") {
+	if !st.maria() {
 		row, err := a.row(ctx, c, sc, "SELECT @@global.gtid_executed AS executed")
 		if err == nil {
 			st.position = squeeze(row["executed"])
+			st.nothingYet = st.position == ""
 		}
 		return err
 	}
@@ -180,6 +210,7 @@ func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *sql.Conn, st
 	if st.position == "" {
 		st.position = squeeze(row["binlog_pos"])
 	}
+	st.nothingYet = st.position == ""
 	st.applied = squeeze(row["slave_pos"])
 	return nil
 }
@@ -257,7 +288,7 @@ func interesting(col string) bool {
 	}
 	for _, w := range []string{
 		"running", "error", "errno", "behind", "gtid", "master_host", "master_port", "source_host", "source_port",
-		"version", "read_only", "_pos", "executed", "retrieved",
+		"version", "read_only", "server_", "utc", "_pos", "executed", "retrieved",
 	} {
 		if strings.Contains(col, w) {
 			return true

@@ -76,6 +76,12 @@ func (st *mysqlState) replicaState() string {
 func (st *mysqlState) facts(c *conv) {
 	f := &c.facts
 	f.Version, f.ReadOnly, f.Position = st.version, ptr(st.readOnly), st.position
+	if st.nothingYet {
+		c.extra(positionKey, positionNone)
+	}
+	for k, v := range st.ids {
+		c.extra(k, v)
+	}
 	if st.replicaErr != "" {
 		c.extra("replication", "cannot see it: "+st.replicaErr+" (grant REPLICA MONITOR or REPLICATION CLIENT to "+c.t.User+")")
 	}

@@ -63,6 +63,8 @@ type Facts struct {
 	// CertificateEnds is when the first of the certificates ends that the component and we
 	// show each other; zero without TLS.
 	CertificateEnds time.Time `json:"certificate_ends,omitzero"`
+	// Clock is the component's own clock; nil when the protocol does not tell it.
+	Clock *Clock `json:"clock,omitempty"`
 	// Extra: anything else worth a line in the detail view.
 	Extra map[string]string `json:"extra,omitempty"`
 }

@@ -149,6 +149,9 @@ func (a *rabbitAsker) look(ctx context.Context, c *conv, rc *rabbitConn, f *find
 	if v, ok := rc.Properties["version"].(string); ok {
 		c.facts.Version = v
 	}
+	if v, ok := rc.Properties["cluster_name"].(string); ok {
+		c.extra("cluster_name", v)
+	}
 	if a.t.Queue == "" {
 		return closeChannel(ch)
 	}
@@ -187,6 +190,7 @@ func (a *rabbitAsker) ask(ctx context.Context, c *conv) answer {
 	var broker, alarms findings
 	wantAMQP := a.t.Address != ""
 	var newcomer, amqpErr, mgmtErr error
+	var nodes []rabbitNode
 	errs := parallel(
 		func() error {
 			if wantAMQP {
@@ -203,7 +207,18 @@ func (a *rabbitAsker) ask(ctx context.Context, c *conv) answer {
 			}
 			return nil
 		},
+		func() error {
+			if a.mgmt != nil && a.mgmt.json(ctx, c, http.MethodGet, "/api/nodes?columns=name,uptime", nil, &nodes) != nil {
+				nodes = nil // alarms has told what is wrong
+			}
+			return nil
+		},
 	)
+	for _, n := range nodes[:min(len(nodes), 16)] {
+		if n.Uptime > 0 { // not told in the first seconds
+			c.extra(startedAt+" "+n.Name, c.start.Add(-time.Duration(n.Uptime)*time.Millisecond).UTC().Format(time.RFC3339))
+		}
+	}
 	if err := errors.Join(errs...); err != nil {
 		return c.failed(ctx, a.t.where(), err)
 	}
@@ -229,6 +244,12 @@ func (a *rabbitAsker) ask(ctx context.Context, c *conv) answer {
 		}
 	}
 	return f.verdict(up("%s%s", a.describe(c), note))
+}
+
+// rabbitNode is one of /api/nodes; Uptime in milliseconds.
+type rabbitNode struct {
+	Name   string `json:"name"`
+	Uptime int64  `json:"uptime"`
 }
 
 // noLogin explains a login that failed. A real broker answers a wrong password only

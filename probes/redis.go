@@ -127,8 +127,11 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 	var refusal error
 	newcomer, err := a.conn.with(ctx, c, func(r *redis.Client) error {
 		info, refusal = map[string]string{}, nil
+		asked := time.Now()
+		var clock *redis.TimeCmd
 		cmds, err := r.Pipelined(ctx, func(p redis.Pipeliner) error {
-			c.asked("INFO replication, server, persistence, memory")
+			c.asked("TIME, INFO replication, server, persistence, memory")
+			clock = p.Time(ctx)
 			for _, section := range []string{"replication", "server", "persistence", "memory"} {
 				p.Info(ctx, section)
 			}
@@ -136,6 +139,11 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 		})
 		if err != nil && !serverSaid(err) {
 			return err
+		}
+		if at, err := clock.Result(); err == nil {
+			c.told(at, time.Microsecond, asked, time.Now())
+		} else if strings.HasPrefix(err.Error(), "NOPERM") {
+			info[redisNoTime] = "not visible (grant +time)"
 		}
 		for _, cmd := range cmds {
 			s, ok := cmd.(*redis.StringCmd)
@@ -228,6 +236,12 @@ func (a *redisAsker) refused(ctx context.Context, c *conv, err error) answer {
 // can be compared only while both have the same one.
 const RedisHistory = "replid"
 
+// redisFormer is the key of the history that the present one goes on from.
+const redisFormer = "replid2"
+
+// redisNoTime is where a TIME that was refused is noted among INFO's answers.
+const redisNoTime = "clock"
+
 type redisRole struct {
 	replica       bool
 	of            string
@@ -245,6 +259,11 @@ func redisFacts(c *conv, info map[string]string) redisRole {
 	r := redisRole{replica: info["role"] == "slave" || info["role"] == "replica"}
 	r.replicas, _ = strconv.Atoi(info["connected_slaves"])
 	c.extra(RedisHistory, info["master_replid"])
+	c.extra("run_id", info["run_id"])
+	c.extra("clock", info[redisNoTime])
+	if former := info["master_replid2"]; strings.Trim(former, "0") != "" {
+		c.extra(redisFormer, former)
+	}
 	if !r.replica {
 		f.Role, f.ReadOnly = "primary", ptr(false)
 		f.Position = info["master_repl_offset"]

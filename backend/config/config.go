@@ -379,6 +379,8 @@ type Thresholds struct {
 	MaxSyncLag Duration `yaml:"max_sync_lag"`
 	// CertificateDays: whose certificate ends within so many days is degraded; default 14.
 	CertificateDays int `yaml:"certificate_days"`
+	// MaxClockDifference: clocks that certainly differ by more are warned of; default 1s.
+	MaxClockDifference Duration `yaml:"max_clock_difference"`
 }
 
 // Window is "more than Failures within Per".

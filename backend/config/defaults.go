@@ -47,6 +47,7 @@ func (c *Config) applyDefaults() {
 	orDuration(&t.Window.Per, 5*time.Minute)
 	orDuration(&t.StaleAfter, 10*time.Second)
 	orDuration(&t.MaxSyncLag, 10*time.Second)
+	orDuration(&t.MaxClockDifference, time.Second)
 	orDuration(&r.CatchUpTimeout, 30*time.Second)
 	orDuration(&r.FenceTimeout, 2*time.Second)
 	orDuration(&r.ResolverWait, 2*time.Minute)

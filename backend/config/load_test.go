@@ -80,7 +80,7 @@ func TestDefaults(t *testing.T) {
 	want := Thresholds{
 		Interval: Duration(time.Second), Timeout: Duration(800 * time.Millisecond), DownAfter: 3, UpAfter: 2,
 		Window:     Window{Failures: 50, Per: Duration(5 * time.Minute)},
-		StaleAfter: Duration(10 * time.Second), MaxSyncLag: Duration(10 * time.Second), CertificateDays: 14,
+		StaleAfter: Duration(10 * time.Second), MaxSyncLag: Duration(10 * time.Second), CertificateDays: 14, MaxClockDifference: Duration(time.Second),
 	}
 	if c.Thresholds != want {
 		t.Errorf("thresholds %+v, want %+v", c.Thresholds, want)

@@ -42,6 +42,20 @@ type watched struct {
 	// whole is the newest moment up to which the copy is known to have everything.
 	whole time.Time
 	used  bool // by the round of States under way
+	// srcWrites is where the source was when the copy was last seen to take a write, at
+	// its own number dstWrites. Of indices only.
+	srcWrites, dstWrites int64
+	copied               bool
+}
+
+// sinceCopied counts what was written at the source since the copy last took anything.
+// Updates and deletions are among it, which numbers of documents and newest times hide;
+// some of it may be there already.
+func (w *watched) sinceCopied(src, dst int64) int64 {
+	if !w.copied || dst != w.dstWrites || src < w.srcWrites {
+		w.srcWrites, w.dstWrites, w.copied = src, dst, true
+	}
+	return src - w.srcWrites
 }
 
 // mark is a position of the source and when it was first seen there.

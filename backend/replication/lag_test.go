@@ -111,6 +111,20 @@ func TestLagOfAnIndexByCountAndNewest(t *testing.T) {
 	})
 }
 
+// An update changes neither the count nor, maybe, the newest time.
+func TestWritesThatNoCountShows(t *testing.T) {
+	docs := func(writes string) said {
+		return said{Facts: probes.Facts{Count: ptr(int64(100)), Position: writes}}
+	}
+	rounds(t, "elasticsearch", "data/elasticsearch", nil, []round{
+		{docs("100"), docs("80"), 0, 0, 0, "100 documents here, 100 at primary"},
+		{docs("107"), docs("80"), 1, 1, 0, "7 writes there since anything was copied"},
+		{docs("107"), docs("85"), 2, 2, 0, "100 documents here, 100 at primary"},
+		{docs("109"), docs("85"), 3, 3, 0, "2 writes there since anything was copied"},
+		{docs("3"), docs("85"), 4, 4, 0, "100 documents here, 100 at primary"}, // made anew
+	})
+}
+
 // However long a copy stands still, little is remembered, and what is shown is never less
 // than the truth.
 func TestLagIsNeverShownShorterThanItIs(t *testing.T) {

@@ -251,6 +251,13 @@ func (p *pair) elastic() {
 		return
 	}
 	p.newest(fmt.Sprintf("%s documents here, %s at %s", count(p.dst.Count), count(p.src.Count), p.s.From))
+	src, err1 := number(p.src.Position)
+	dst, err2 := number(p.dst.Position)
+	if err1 == nil && err2 == nil {
+		if n := p.w.sinceCopied(src, dst); n > 0 {
+			p.s.Detail += fmt.Sprintf(", %d writes there since anything was copied", n)
+		}
+	}
 }
 
 func count(n *int64) string {

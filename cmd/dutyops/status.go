@@ -108,9 +108,12 @@ func (a *app) printStatus(st *backend.Status) {
 	if st.Run != nil {
 		a.printf("run %s (%s) %s: %s, held by %s\n", st.Run.ID, st.Run.Kind, st.Run.State, st.Run.Step, st.Run.Holder)
 	}
+	for _, x := range st.Warnings {
+		a.printf("warning (%s): %s\n", x.Kind, x.Text)
+	}
 	w := tabwriter.NewWriter(a.out, 2, 4, 2, ' ', 0)
 	for _, s := range st.Sites {
-		fmt.Fprintf(w, "\n%s\t%s\t%s\t\tweight %d\n", s.Name, s.State, s.Role, s.Weight)
+		fmt.Fprintf(w, "\n%s\t%s\t%s\t\tweight %d\t%s\n", s.Name, s.State, s.Role, s.Weight, clockText(s.Clock))
 		row(w, "  ", s.Gateway)
 		for _, p := range s.Platforms {
 			fmt.Fprintf(w, "  %s\t%s\t%s\n", p.Name, p.State, since(p.Since))
@@ -160,6 +163,14 @@ func row(w *tabwriter.Writer, indent string, c backend.ComponentStatus) {
 		detail = detail[:97] + "..."
 	}
 	fmt.Fprintf(w, "%s%s\t%s\t%s\t%.1f ms\t%s\t%s\n", indent, c.Name, c.State, since(c.Since), c.LatencyMS, sync, detail)
+}
+
+// clockText is a site's clock against ours; nothing when no component tells its time.
+func clockText(k *backend.ClockStatus) string {
+	if k == nil {
+		return ""
+	}
+	return fmt.Sprintf("clock %+.1f ms (± %.1f)", k.AheadMS, k.ErrorMS)
 }
 
 func syncText(s *backend.SyncStatus) string {

@@ -1,0 +1,113 @@
+package backend
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/dutyops/dutyops/backend/monitor"
+	"github.com/dutyops/dutyops/probes"
+)
+
+// A server that was replaced is noticed by the process that watches and by a later one,
+// told once, and stays in the picture for a day.
+func TestReplacedServerIsNoticedAcrossProcesses(t *testing.T) {
+	dir := t.TempDir()
+	e := starter(t, dir)
+	id := ""
+	for target, kind := range e.kinds {
+		if kind == "kafka" {
+			id = target
+		}
+	}
+	if id == "" {
+		t.Fatal("the starter has no kafka")
+	}
+	answer := func(cluster string) *monitor.Snapshot {
+		return &monitor.Snapshot{Targets: map[string]monitor.TargetState{id: {Last: &probes.Result{
+			Status: probes.StatusUp, Facts: probes.Facts{Extra: map[string]string{"cluster_id": cluster}},
+		}}}}
+	}
+	e.recognise(t.Context(), answer("old"), false)
+	e.recognise(t.Context(), answer("old"), false)
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	e = starter(t, dir)
+	now := time.Now()
+	e.now = func() time.Time { return now }
+	for range 2 {
+		e.recognise(t.Context(), answer("new"), true)
+	}
+	var told []Event
+	for _, ev := range e.Events(20) {
+		if ev.Kind == WarnReplaced {
+			told = append(told, ev)
+		}
+	}
+	if len(told) != 1 || told[0].Target != id || told[0].Level != "bad" || !strings.Contains(told[0].Text, "cluster_id was old, is new") {
+		t.Fatalf("events %+v", told)
+	}
+	if err := e.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	e = starter(t, dir)
+	e.now = func() time.Time { return now.Add(time.Hour) }
+	e.publish()
+	c, w := find(t, e.Status(), id), e.Status().Warnings
+	if len(c.Changed) != 1 || c.Changed[0].Was != "old" || c.Changed[0].Is != "new" || !c.Changed[0].Lost {
+		t.Errorf("changed %+v", c.Changed)
+	}
+	if len(w) != 1 || w[0].Kind != WarnReplaced || w[0].Target != id {
+		t.Errorf("warnings %+v", w)
+	}
+	x, err := e.Explain(id)
+	if err != nil || len(x.Facts) == 0 || !strings.Contains(x.Facts[0][1], "another server answers") {
+		t.Errorf("%+v, %v", x.Facts, err)
+	}
+	e.now = func() time.Time { return now.Add(25 * time.Hour) }
+	e.publish()
+	if c := find(t, e.Status(), id); len(c.Changed) != 0 || len(e.Status().Warnings) != 0 {
+		t.Errorf("a day later: %+v, %+v", c.Changed, e.Status().Warnings)
+	}
+}
+
+// Within a run of ours a new job or a restart is no news; a loss is.
+func TestRestartsWithinARunAreNoNews(t *testing.T) {
+	e := starter(t, t.TempDir())
+	id := ""
+	for target, kind := range e.kinds {
+		if kind == "flink" {
+			id = target
+		}
+	}
+	say := func(job string, acting bool) {
+		e.recognise(t.Context(), &monitor.Snapshot{Targets: map[string]monitor.TargetState{id: {Last: &probes.Result{
+			Facts: probes.Facts{Extra: map[string]string{"job_id": job}},
+		}}}}, acting)
+	}
+	say("a", false)
+	say("b", true)
+	if n := len(e.changes(id)); n != 0 {
+		t.Errorf("%d changes within a run", n)
+	}
+	say("c", false)
+	if n := len(e.changes(id)); n != 1 {
+		t.Errorf("%d changes, want the job that nobody here started", n)
+	}
+}
+
+func find(t *testing.T, st *Status, id string) ComponentStatus {
+	t.Helper()
+	for _, s := range st.Sites {
+		for _, c := range allComponents(s) {
+			if c.Target == id {
+				return c
+			}
+		}
+	}
+	t.Fatalf("no %s in the picture", id)
+	return ComponentStatus{}
+}
