@@ -134,14 +134,14 @@ func (st *Status) ownClock(sites []int, limit time.Duration) {
 	st.warn(WarnClock, "", "this console's clock is wrong, or that of every site is: %s is %s ours, limit %s", k.Target, apart(k.AheadMS, k.ErrorMS), probes.Human(limit))
 }
 
-// apart writes "3.2 s (± 0.4 ms) ahead of".
+// apart writes "3.2 s (within 0.4 ms) ahead of".
 func apart(differenceMS, errorMS float64) string {
 	d := func(ms float64) string { return probes.Human(time.Duration(math.Abs(ms) * float64(time.Millisecond))) }
 	word := "ahead of"
 	if differenceMS < 0 {
 		word = "behind"
 	}
-	return fmt.Sprintf("%s (± %s) %s", d(differenceMS), d(errorMS), word)
+	return fmt.Sprintf("%s (within %s) %s", d(differenceMS), d(errorMS), word)
 }
 
 func (st *Status) warn(kind, target, format string, args ...any) {

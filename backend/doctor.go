@@ -45,6 +45,20 @@ func (e *Engine) Doctor(ctx context.Context) ([]Check, error) {
 		}
 	}
 	e.doctorTarget(ctx, st, add)
+	clocksOff := false
+	for _, w := range st.Warnings {
+		fix := "set the clocks of both (chrony or ntpd); compare no times of logs or records until then"
+		if w.Kind != WarnClock {
+			fix = "find out who replaced or emptied it, and whether its counterpart still has the data, before anything is switched to it"
+		}
+		clocksOff = clocksOff || w.Kind == WarnClock
+		add(w.Kind+" "+orNobody(w.Target), CheckWarn, w.Text, fix)
+	}
+	if !clocksOff {
+		for _, d := range st.Clocks {
+			add("clock "+d.Between[0]+", "+d.Between[1], CheckOK, fmt.Sprintf("%+.1f ms (within %.1f)", d.DifferenceMS, d.ErrorMS), "")
+		}
+	}
 	if st.Run != nil {
 		add("lease", CheckWarn, "held by "+st.Run.Holder, "wait for the run to end, or `dutyops runs watch "+st.Run.ID+"`")
 	} else {

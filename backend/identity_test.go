@@ -16,16 +16,16 @@ func TestReplacedServerIsNoticedAcrossProcesses(t *testing.T) {
 	e := starter(t, dir)
 	id := ""
 	for target, kind := range e.kinds {
-		if kind == "kafka" {
+		if kind == "mysql" {
 			id = target
 		}
 	}
 	if id == "" {
-		t.Fatal("the starter has no kafka")
+		t.Fatal("the starter has no mysql")
 	}
-	answer := func(cluster string) *monitor.Snapshot {
+	answer := func(server string) *monitor.Snapshot {
 		return &monitor.Snapshot{Targets: map[string]monitor.TargetState{id: {Last: &probes.Result{
-			Status: probes.StatusUp, Facts: probes.Facts{Extra: map[string]string{"cluster_id": cluster}},
+			Status: probes.StatusUp, Facts: probes.Facts{Extra: map[string]string{"server_uuid": server}},
 		}}}}
 	}
 	e.recognise(t.Context(), answer("old"), false)
@@ -46,7 +46,7 @@ func TestReplacedServerIsNoticedAcrossProcesses(t *testing.T) {
 			told = append(told, ev)
 		}
 	}
-	if len(told) != 1 || told[0].Target != id || told[0].Level != "bad" || !strings.Contains(told[0].Text, "cluster_id was old, is new") {
+	if len(told) != 1 || told[0].Target != id || told[0].Level != "bad" || !strings.Contains(told[0].Text, "server_uuid was old, is new") {
 		t.Fatalf("events %+v", told)
 	}
 	if err := e.Close(); err != nil {
@@ -74,18 +74,21 @@ func TestReplacedServerIsNoticedAcrossProcesses(t *testing.T) {
 	}
 }
 
-// Within a run of ours a new job or a restart is no news; a loss is.
+// Within a run of ours a restart is no news; a loss is.
 func TestRestartsWithinARunAreNoNews(t *testing.T) {
 	e := starter(t, t.TempDir())
 	id := ""
 	for target, kind := range e.kinds {
-		if kind == "flink" {
+		if kind == "redis" {
 			id = target
 		}
 	}
-	say := func(job string, acting bool) {
+	if id == "" {
+		t.Fatal("the starter has no redis")
+	}
+	say := func(process string, acting bool) {
 		e.recognise(t.Context(), &monitor.Snapshot{Targets: map[string]monitor.TargetState{id: {Last: &probes.Result{
-			Facts: probes.Facts{Extra: map[string]string{"job_id": job}},
+			Facts: probes.Facts{Extra: map[string]string{"run_id": process}},
 		}}}}, acting)
 	}
 	say("a", false)
@@ -95,7 +98,7 @@ func TestRestartsWithinARunAreNoNews(t *testing.T) {
 	}
 	say("c", false)
 	if n := len(e.changes(id)); n != 1 {
-		t.Errorf("%d changes, want the job that nobody here started", n)
+		t.Errorf("%d changes, want the restart that was not ours", n)
 	}
 }
 

@@ -32,6 +32,7 @@ func (a *app) adviceLines(w int, brief bool) []string {
 			out = append(out, " "+l)
 		}
 	}
+	out = append(out, a.warningLines(w)...)
 	if brief {
 		return out
 	}
@@ -42,6 +43,23 @@ func (a *app) adviceLines(w int, brief bool) []string {
 		out = append(out, " "+th.Key.Bold(true).Render(adviceKey(ad))+" "+th.Dim.Render(t.T("review the plan; nothing happens before you confirm")))
 	case ad.Action == "investigate" || ad.Action == "wait":
 		out = append(out, " "+th.Key.Render("enter")+" "+th.Dim.Render(t.T("on a row shows why")))
+	}
+	return out
+}
+
+// warningLines tells what changes no state and a person should know: clocks that differ,
+// servers that were replaced.
+func (a *app) warningLines(w int) []string {
+	th := a.th
+	var out []string
+	for _, x := range a.data.shown.Warnings {
+		for i, l := range kit.Wrap(kit.Clean(x.Text), w-4) {
+			mark := " "
+			if i == 0 {
+				mark = th.Warn.Render(th.Glyphs.Degraded)
+			}
+			out = append(out, " "+mark+" "+th.Text.Render(l))
+		}
 	}
 	return out
 }

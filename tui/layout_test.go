@@ -2,9 +2,11 @@ package tui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/dutyops/dutyops/backend"
 	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/tui/demo"
 )
@@ -122,6 +124,21 @@ func TestOldDataIsSaidToBeOld(t *testing.T) {
 	r.clock.add(staleAfter + 1e9)
 	r.send(beatMsg{})
 	r.want("data of 14:05:00")
+}
+
+func TestWarningsAndClocksAreShown(t *testing.T) {
+	for _, size := range [][2]int{{200, 60}, {120, 40}} {
+		r := newRig(t, size[0], size[1], Options{}, demo.Options{})
+		r.wantNot("clock", "▲ the clock")
+		st := *r.a.data.shown
+		st.Sites = slices.Clone(st.Sites)
+		st.Sites[0].Clock = &backend.ClockStatus{AheadMS: 1500.25, ErrorMS: 0.4, Target: "primary/data/mysql"}
+		st.Warnings = []backend.Warning{{Kind: backend.WarnClock, Target: "primary, standby", Text: "the clock of standby is off"}}
+		r.a.data.shown = &st
+		r.want("▲ the clock of standby is off", "All well.") // no fault
+		r.press("1")
+		r.want("clock +1500.2 ms (within 0.4)")
+	}
 }
 
 // TestStateIsShapeAndWord: nothing is told by colour alone.

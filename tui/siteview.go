@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"fmt"
+
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/dutyops/dutyops/backend"
@@ -50,6 +52,14 @@ func (s *siteScreen) commands(a *app) []command {
 	}}}
 }
 
+// clockText is how far a site's clock is from ours; nothing when no component tells it.
+func (a *app) clockText(k *backend.ClockStatus) string {
+	if k == nil {
+		return ""
+	}
+	return "  " + a.tr.T("clock %s", fmt.Sprintf("%+.1f ms (within %.1f)", k.AheadMS, k.ErrorMS))
+}
+
 func (s *siteScreen) view(a *app, w, h int) []string {
 	site, n := s.site(a)
 	if n == 0 {
@@ -57,7 +67,7 @@ func (s *siteScreen) view(a *app, w, h int) []string {
 	}
 	rows := siteRows(a, site)
 	p := kit.Panel{
-		Theme: a.th, Title: a.th.Title.Render(siteTitle(site)) + a.th.Dim.Render(" "+a.roleWord(site.Role)+" "+a.tr.T("weight %d", site.Weight)), Boxed: w >= 100, Focused: true,
+		Theme: a.th, Title: a.th.Title.Render(siteTitle(site)) + a.th.Dim.Render(" "+a.roleWord(site.Role)+" "+a.tr.T("weight %d", site.Weight)+a.clockText(site.Clock)), Boxed: w >= 100, Focused: true,
 		Right: a.th.State(site.State).Render(a.th.Glyphs.State(site.State) + " " + a.stateWord(site.State)),
 	}
 	iw, ih := p.Inner(w, h)

@@ -83,6 +83,9 @@ func (s *session) status() {
 		}
 		s.print(fmt.Sprintf("  %s %s -> %s", s.tr.T("Upstream"), f.Name, orUnknown(to)))
 	}
+	for _, x := range st.Warnings {
+		s.print("  ! " + kit.Clean(x.Text))
+	}
 	if st.Run != nil {
 		s.say("%s %s in progress", s.word("kind", st.Run.Kind), st.Run.ID)
 	}

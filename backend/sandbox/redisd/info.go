@@ -25,11 +25,12 @@ func (s *Server) info() string {
 	b.WriteString("# Server\r\n")
 	p("redis_version", "7.0.15")
 	p("redis_mode", "standalone")
+	p("run_id", s.runID)
 	p("tcp_port", port)
 	p("bind", host)
 	p("server_name", s.opts.Name)
 	b.WriteString("\r\n# Clients\r\n")
-	p("connected_clients", s.m.CurrentConnectionCount())
+	p("connected_clients", s.srv.ClientsLen())
 	b.WriteString("\r\n# Memory\r\n")
 	p("used_memory", usedMemory)
 	p("maxmemory", s.config["maxmemory"])
@@ -66,6 +67,7 @@ func (s *Server) info() string {
 		p("min_slaves_good_slaves", s.replicas)
 	}
 	p("master_replid", replid)
+	p("master_replid2", strings.Repeat("0", 40))
 	p("master_repl_offset", offset)
 	b.WriteString("\r\n# Keyspace\r\n")
 	if n := len(s.m.Keys()); n > 0 {

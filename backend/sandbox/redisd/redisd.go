@@ -37,8 +37,13 @@ const keepLog = 1 << 20
 
 // Server is one Redis. Safe for concurrent use.
 type Server struct {
-	m    *miniredis.Miniredis
-	opts Options
+	m *miniredis.Miniredis
+	// srv and addr are m's, which forgets them while it closes and still answers.
+	srv  *server.Server
+	addr string
+	// runID is of this process, as it were: it changes at every start.
+	runID string
+	opts  Options
 
 	mu       sync.Mutex
 	config   map[string]string
@@ -87,7 +92,8 @@ func Start(o Options) (*Server, error) {
 		return nil, fmt.Errorf("redis %s: %w", o.Name, err)
 	}
 	s.m.ClockTTL(true)
-	s.m.Server().SetPreHook(s.hook)
+	s.srv, s.addr, s.runID = s.m.Server(), s.m.Addr(), newID()
+	s.srv.SetPreHook(s.hook)
 	s.self = s.openSelf()
 	if o.ReplicaOf != "" {
 		s.follow(o.ReplicaOf)
@@ -102,7 +108,7 @@ func newID() string {
 }
 
 // Addr is where it listens.
-func (s *Server) Addr() string { return s.m.Addr() }
+func (s *Server) Addr() string { return s.addr }
 
 // readOnlyWants is how many replicas a primary wants under SetReadOnly: more than
 // there are.
@@ -188,7 +194,7 @@ func (s *Server) hook(c *server.Peer, cmd string, args ...string) bool {
 	case "MULTI", "EXEC", "DISCARD":
 		return s.transaction(c, cmd)
 	default:
-		if s.m.IsReadOnlyCommand(cmd) || control[cmd] {
+		if s.srv.IsReadOnlyCommand(cmd) || control[cmd] {
 			return false
 		}
 		return s.write(c, cmd, args)
@@ -294,7 +300,7 @@ func (s *Server) dispatch(c *server.Peer, line []string) {
 	s.mu.Lock()
 	s.inside = c
 	s.mu.Unlock()
-	s.m.Server().Dispatch(c, line)
+	s.srv.Dispatch(c, line)
 	s.mu.Lock()
 	s.inside = nil
 	s.mu.Unlock()
