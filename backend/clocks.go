@@ -82,21 +82,21 @@ func clockOf(snap *monitor.Snapshot, id string) *probes.Clock {
 }
 
 // ms rounds to a hundredth of a millisecond.
-func ms(seconds float64) float64 { return math.Round(seconds*1e5) / 100 }
+func ms(seconds float64) float64 { return math.Round(seconds*1e5)/100 + 0 } // + 0: no minus zero
 
 // over says whether two clocks certainly differ by more than the limit.
 func over(differenceMS, errorMS float64, limit time.Duration) bool {
 	return math.Abs(differenceMS)-errorMS > ms(limit.Seconds())
 }
 
-func (st *Status) compare(a, b SiteStatus, limit time.Duration) {
+func (s *Status) compare(a, b SiteStatus, limit time.Duration) {
 	d := ClockDifference{
 		Between: [2]string{a.Name, b.Name}, DifferenceMS: ms((b.Clock.AheadMS - a.Clock.AheadMS) / 1000), ErrorMS: ms((a.Clock.ErrorMS + b.Clock.ErrorMS) / 1000),
 	}
 	d.Over = over(d.DifferenceMS, d.ErrorMS, limit)
-	st.Clocks = append(st.Clocks, d)
+	s.Clocks = append(s.Clocks, d)
 	if d.Over {
-		st.warn(WarnClock, a.Name+", "+b.Name, "the clock of %s (%s) is %s that of %s (%s), limit %s: times of logs and newest records cannot be compared",
+		s.warn(WarnClock, a.Name+", "+b.Name, "the clock of %s (%s) is %s that of %s (%s), limit %s: times of logs and newest records cannot be compared",
 			b.Name, b.Clock.Target, apart(d.DifferenceMS, d.ErrorMS), a.Name, a.Clock.Target, probes.Human(limit))
 	}
 }
@@ -116,13 +116,13 @@ func (e *Engine) oddClocks(snap *monitor.Snapshot, st *Status, s SiteStatus, lim
 }
 
 // ownClock suspects this console when every site differs from it and none from another.
-func (st *Status) ownClock(sites []int, limit time.Duration) {
+func (s *Status) ownClock(sites []int, limit time.Duration) {
 	for _, i := range sites {
-		if k := st.Sites[i].Clock; !over(k.AheadMS, k.ErrorMS, limit) {
+		if k := s.Sites[i].Clock; !over(k.AheadMS, k.ErrorMS, limit) {
 			return
 		}
 	}
-	for _, d := range st.Clocks {
+	for _, d := range s.Clocks {
 		if d.Over {
 			return
 		}
@@ -130,8 +130,8 @@ func (st *Status) ownClock(sites []int, limit time.Duration) {
 	if len(sites) == 0 {
 		return
 	}
-	k := st.Sites[sites[0]].Clock
-	st.warn(WarnClock, "", "this console's clock is wrong, or that of every site is: %s is %s ours, limit %s", k.Target, apart(k.AheadMS, k.ErrorMS), probes.Human(limit))
+	k := s.Sites[sites[0]].Clock
+	s.warn(WarnClock, "", "this console's clock is wrong, or that of every site is: %s is %s ours, limit %s", k.Target, apart(k.AheadMS, k.ErrorMS), probes.Human(limit))
 }
 
 // apart writes "3.2 s (within 0.4 ms) ahead of".
@@ -144,8 +144,8 @@ func apart(differenceMS, errorMS float64) string {
 	return fmt.Sprintf("%s (within %s) %s", d(differenceMS), d(errorMS), word)
 }
 
-func (st *Status) warn(kind, target, format string, args ...any) {
-	st.Warnings = append(st.Warnings, Warning{Kind: kind, Target: target, Text: fmt.Sprintf(format, args...)})
+func (s *Status) warn(kind, target, format string, args ...any) {
+	s.Warnings = append(s.Warnings, Warning{Kind: kind, Target: target, Text: fmt.Sprintf(format, args...)})
 }
 
 // tellWarnings makes an event of each warning that is new, and of each clock that is

@@ -45,14 +45,18 @@ func TestClocksOfSites(t *testing.T) {
 			"primary/gateway": {0.4, 0.6}, "primary/data/mysql": {0.010, 0.001}, "standby/data/mysql": {0.030, 0.002}, "standby/data/redis": {0.031, 0.004},
 		}, 20, 3, nil},
 		{"apart, but maybe not so far", map[string][2]float64{"primary/gateway": {0, 0.6}, "standby/gateway": {1.5, 0.6}}, 1500, 1200, nil},
-		{"certainly apart", map[string][2]float64{"primary/data/mysql": {0, 0.01}, "standby/data/mysql": {1.5, 0.01}}, 1500, 20,
-			[]string{"primary, standby: the clock of standby (standby/data/mysql) is 1.5 s (within 20 ms) ahead of that of primary"}},
-		{"behind", map[string][2]float64{"primary/data/mysql": {0, 0.01}, "standby/data/mysql": {-90, 0.01}}, -90000, 20,
-			[]string{"primary, standby: 90 s (within 20 ms) behind that of primary"}},
-		{"one host of a site", map[string][2]float64{"primary/data/mysql": {0, 0.001}, "primary/data/redis": {7, 0.01}, "standby/data/mysql": {0, 0.001}}, 0, 2,
-			[]string{"primary/data/redis: 7 s (within 11 ms) ahead of that of primary/data/mysql"}},
-		{"this console", map[string][2]float64{"primary/data/mysql": {60, 0.001}, "standby/data/mysql": {60.01, 0.001}}, 10, 2,
-			[]string{": this console's clock is wrong"}},
+		{"certainly apart", map[string][2]float64{"primary/data/mysql": {0, 0.01}, "standby/data/mysql": {1.5, 0.01}}, 1500, 20, []string{
+			"primary, standby: the clock of standby (standby/data/mysql) is 1.5 s (within 20 ms) ahead of that of primary",
+		}},
+		{"behind", map[string][2]float64{"primary/data/mysql": {0, 0.01}, "standby/data/mysql": {-90, 0.01}}, -90000, 20, []string{
+			"primary, standby: 90 s (within 20 ms) behind that of primary",
+		}},
+		{"one host of a site", map[string][2]float64{"primary/data/mysql": {0, 0.001}, "primary/data/redis": {7, 0.01}, "standby/data/mysql": {0, 0.001}}, 0, 2, []string{
+			"primary/data/redis: 7 s (within 11 ms) ahead of that of primary/data/mysql",
+		}},
+		{"this console", map[string][2]float64{"primary/data/mysql": {60, 0.001}, "standby/data/mysql": {60.01, 0.001}}, 10, 2, []string{
+			": this console's clock is wrong",
+		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			e := starter(t, t.TempDir())

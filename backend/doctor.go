@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -52,11 +53,11 @@ func (e *Engine) Doctor(ctx context.Context) ([]Check, error) {
 			fix = "find out who replaced or emptied it, and whether its counterpart still has the data, before anything is switched to it"
 		}
 		clocksOff = clocksOff || w.Kind == WarnClock
-		add(w.Kind+" "+orNobody(w.Target), CheckWarn, w.Text, fix)
+		add(w.Kind+" "+cmp.Or(w.Target, "of this console"), CheckWarn, w.Text, fix)
 	}
 	if !clocksOff {
 		for _, d := range st.Clocks {
-			add("clock "+d.Between[0]+", "+d.Between[1], CheckOK, fmt.Sprintf("%+.1f ms (within %.1f)", d.DifferenceMS, d.ErrorMS), "")
+			add("clock "+d.Between[0]+", "+d.Between[1], CheckOK, fmt.Sprintf("%+.2f ms (within %.2f)", d.DifferenceMS, d.ErrorMS), "")
 		}
 	}
 	if st.Run != nil {

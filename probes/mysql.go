@@ -138,7 +138,7 @@ type mysqlState struct {
 	// nothingYet: the position was told, and it is empty.
 	nothingYet bool
 	applied    string // what a replica has applied, when the server keeps it apart
-	replica  map[string]string
+	replica    map[string]string
 	// replicaErr says why the replica status could not be read.
 	replicaErr string
 }

@@ -125,8 +125,9 @@ func (a *redisAsker) close() error {
 func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 	var info map[string]string
 	var refusal error
+	var noTime string
 	newcomer, err := a.conn.with(ctx, c, func(r *redis.Client) error {
-		info, refusal = map[string]string{}, nil
+		info, refusal, noTime = map[string]string{}, nil, ""
 		asked := time.Now()
 		var clock *redis.TimeCmd
 		cmds, err := r.Pipelined(ctx, func(p redis.Pipeliner) error {
@@ -143,7 +144,7 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 		if at, err := clock.Result(); err == nil {
 			c.told(at, time.Microsecond, asked, time.Now())
 		} else if strings.HasPrefix(err.Error(), "NOPERM") {
-			info[redisNoTime] = "not visible (grant +time)"
+			noTime = "not visible (grant +time)"
 		}
 		for _, cmd := range cmds {
 			s, ok := cmd.(*redis.StringCmd)
@@ -170,6 +171,7 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 	if err != nil {
 		return a.failed(ctx, c, err)
 	}
+	c.extra("clock", noTime)
 	v := a.judge(ctx, c, info, refusal)
 	if newcomer != nil {
 		f := a.failed(ctx, c, newcomer)
@@ -239,9 +241,6 @@ const RedisHistory = "replid"
 // redisFormer is the key of the history that the present one goes on from.
 const redisFormer = "replid2"
 
-// redisNoTime is where a TIME that was refused is noted among INFO's answers.
-const redisNoTime = "clock"
-
 type redisRole struct {
 	replica       bool
 	of            string
@@ -260,7 +259,6 @@ func redisFacts(c *conv, info map[string]string) redisRole {
 	r.replicas, _ = strconv.Atoi(info["connected_slaves"])
 	c.extra(RedisHistory, info["master_replid"])
 	c.extra("run_id", info["run_id"])
-	c.extra("clock", info[redisNoTime])
 	if former := info["master_replid2"]; strings.Trim(former, "0") != "" {
 		c.extra(redisFormer, former)
 	}

@@ -108,6 +108,7 @@ func TestRedis(t *testing.T) {
 		{"loading", master, "loading:1\n", nil, RoleAny, StatusDown, "is loading its data set", nil},
 		{"loading, and says only that", "", "", map[string]string{"INFO": "-LOADING Redis is loading the dataset in memory\r\n"}, RoleAny, StatusDown, "is loading its data set", nil},
 		{"asks for a password", "", "", map[string]string{"PING": "-NOAUTH Authentication required.\r\n", "INFO": "-NOAUTH Authentication required.\r\n"}, RoleAny, StatusUnknown, "wants a user and password", nil},
+		{"may not INFO nor TIME", "", "", map[string]string{"INFO": "-NOPERM this user has no permissions\r\n", "TIME": "-NOPERM no\r\n"}, RoleAny, StatusUnknown, "may not run INFO", nil},
 		{"may not INFO", "", "", map[string]string{"INFO": "-NOPERM this user has no permissions\r\n"}, RoleAny, StatusUnknown, "may not run INFO", nil},
 		{"a bulk that is too long", "", "", map[string]string{"INFO": "$2000000000\r\n"}, RoleAny, StatusDown, "answers, but not as redis: unreadable answer: the reply announces too much", nil},
 		{"an array that is too long", "", "", map[string]string{"INFO": "*99999999\r\n"}, RoleAny, StatusDown, "announces too much", nil},

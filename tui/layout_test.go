@@ -137,7 +137,7 @@ func TestWarningsAndClocksAreShown(t *testing.T) {
 		r.a.data.shown = &st
 		r.want("▲ the clock of standby is off", "All well.") // no fault
 		r.press("1")
-		r.want("clock +1500.2 ms (within 0.4)")
+		r.want("clock +1500.25 ms (within 0.40)")
 	}
 }
 

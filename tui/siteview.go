@@ -57,7 +57,7 @@ func (a *app) clockText(k *backend.ClockStatus) string {
 	if k == nil {
 		return ""
 	}
-	return "  " + a.tr.T("clock %s", fmt.Sprintf("%+.1f ms (within %.1f)", k.AheadMS, k.ErrorMS))
+	return "  " + a.tr.T("clock %s", fmt.Sprintf("%+.2f ms (within %.2f)", k.AheadMS, k.ErrorMS))
 }
 
 func (s *siteScreen) view(a *app, w, h int) []string {

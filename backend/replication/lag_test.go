@@ -72,8 +72,9 @@ func TestLagOfAReplicaThatThinksItIsLevel(t *testing.T) {
 // What the replica claims counts when it is more: a delayed replica knows better.
 func TestLagThatTheReplicaClaims(t *testing.T) {
 	rounds(t, "monitoring-mysql", "business/monitoring-mysql", nil, []round{{
-		said{Facts: probes.Facts{Position: "1-1-12"}},
-		said{Facts: probes.Facts{Position: "1-1-10", ReplicaState: "streaming", ReplicaOf: "a:3306", LagSeconds: ptr(42.0)}}, 1, 2, 42, "2 transactions",
+		src:   said{Facts: probes.Facts{Position: "1-1-12"}},
+		dst:   said{Facts: probes.Facts{Position: "1-1-10", ReplicaState: "streaming", ReplicaOf: "a:3306", LagSeconds: ptr(42.0)}},
+		srcAt: 1, dstAt: 2, lag: 42, detail: "2 transactions",
 	}})
 }
 

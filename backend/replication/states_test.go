@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"math"
 	"strings"
 	"testing"
@@ -41,10 +42,7 @@ type said struct {
 }
 
 func (f said) seen() Seen {
-	if f.state == "" {
-		f.state = failoverplan.Up
-	}
-	return Seen{Facts: f.Facts, State: f.state, Silent: f.silent}
+	return Seen{Facts: f.Facts, State: cmp.Or(f.state, failoverplan.Up), Silent: f.silent}
 }
 
 // judged runs States with business at one site and data at another, and returns the

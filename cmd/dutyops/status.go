@@ -170,7 +170,7 @@ func clockText(k *backend.ClockStatus) string {
 	if k == nil {
 		return ""
 	}
-	return fmt.Sprintf("clock %+.1f ms (within %.1f)", k.AheadMS, k.ErrorMS)
+	return fmt.Sprintf("clock %+.2f ms (within %.2f)", k.AheadMS, k.ErrorMS)
 }
 
 func syncText(s *backend.SyncStatus) string {

@@ -55,8 +55,11 @@ func TestRightsOfTheProbeOnRedis(t *testing.T) {
 	if err := s.Client().ConfigSet(t.Context(), "min-replicas-to-write", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
-	if a := ask("+ping", "+info", "+config|get"); a.Status != probes.StatusUp || a.Facts.Extra["min-replicas-to-write"] != "" {
+	if a := ask("+ping", "+info", "+time", "+config|get"); a.Status != probes.StatusUp || a.Facts.Extra["min-replicas-to-write"] != "" || a.Facts.Clock == nil {
 		t.Errorf("with all rights: %s %q, %v", a.Status, a.Detail, a.Facts.Extra)
+	}
+	if a := ask("+ping", "+info", "+config|get"); a.Status != probes.StatusUp || a.Facts.Clock != nil || a.Facts.Extra["clock"] != "not visible (grant +time)" {
+		t.Errorf("without +time: %s %q, %v", a.Status, a.Detail, a.Facts.Extra)
 	}
 	if a := ask("+ping", "+info"); a.Status != probes.StatusUp || !strings.Contains(a.Facts.Extra["min-replicas-to-write"], "+config|get") {
 		t.Errorf("without +config|get: %s %q, %v", a.Status, a.Detail, a.Facts.Extra)
