@@ -55,17 +55,11 @@ func (e *Engine) mirrorLevel(ctx context.Context, s failoverplan.Step) (runbook.
 	if err != nil {
 		return runbook.Result{}, err
 	}
-	return poll(ctx, func() (bool, string, error) {
-		lag, err := m.Lag(ctx, names, e.kafkaEnds(s.Peer))
-		if err != nil {
-			return false, "", err
-		}
-		total := int64(0)
-		for _, n := range lag {
-			total += max(0, n)
-		}
-		return total == 0, fmt.Sprintf("%d records still to copy", total), nil
-	})
+	look, err := m.Level(ctx, names, e.kafkaEnds(s.Peer))
+	if err != nil {
+		return runbook.Result{}, err
+	}
+	return poll(ctx, func() (bool, string, error) { return look(ctx) })
 }
 
 func (e *Engine) mirrorStopped(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {

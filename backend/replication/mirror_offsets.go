@@ -206,3 +206,26 @@ func (m *Mirror) Lag(ctx context.Context, connectors []string, ends EndOffsets) 
 	}
 	return out, nil
 }
+
+// Level reads what the source holds now and returns a look that tells whether the
+// connectors have copied that much. What the source gets afterwards is not part of the
+// question: Connect tells its offsets from time to time only, so under a steady flow it
+// never tells that nothing is left.
+func (m *Mirror) Level(ctx context.Context, connectors []string, ends EndOffsets) (look func(context.Context) (bool, string, error), err error) {
+	end, err := ends(ctx)
+	if err != nil {
+		return nil, err
+	}
+	then := func(context.Context) (map[string]int64, error) { return end, nil }
+	return func(ctx context.Context) (bool, string, error) {
+		lag, err := m.Lag(ctx, connectors, then)
+		if err != nil {
+			return false, "", err
+		}
+		left := int64(0)
+		for _, n := range lag {
+			left += n
+		}
+		return left == 0, fmt.Sprintf("%d records still to copy", left), nil
+	}, nil
+}

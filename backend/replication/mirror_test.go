@@ -223,6 +223,29 @@ func TestMirrorAnchorAndLag(t *testing.T) {
 	}
 }
 
+// A steady flow keeps the end ahead of what Connect has told: what counts is where the
+// source stood when the question was asked.
+func TestMirrorIsLevelUnderASteadyFlow(t *testing.T) {
+	c := newConnect()
+	m := mirrorOf(t, c)
+	c.connectors["copy"].offsets["flight.messages/0"] = 40
+	end := int64(50)
+	look, err := m.Level(t.Context(), both, func(context.Context) (map[string]int64, error) {
+		end += 5
+		return map[string]int64{"flight.messages/0": end - 5}, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, seen, err := look(t.Context()); ok || err != nil || seen != "9 records still to copy" {
+		t.Errorf("Level = %v, %q, %v with 9 records to copy", ok, seen, err)
+	}
+	c.connectors["copy"].offsets["flight.messages/0"] = 49
+	if ok, seen, err := look(t.Context()); !ok || err != nil {
+		t.Errorf("Level = %v, %q, %v once the last of the question is copied", ok, seen, err)
+	}
+}
+
 func TestMirrorAnchorFailures(t *testing.T) {
 	for name, c := range map[string]*connect{"old": {old: true}, "deaf": {deaf: true}} {
 		c.connectors = newConnect().connectors

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/sandbox/bizd"
 	"github.com/dutyops/dutyops/backend/sandbox/connectd"
@@ -111,6 +112,10 @@ func (st *site) setPeers(dst *site) {
 	}
 }
 
+// flushEvery is how often the mirrors tell how far they are (a real one: every minute
+// unless it is told otherwise).
+const flushEvery = 250 * time.Millisecond
+
 // copyPairs are Elasticsearch's timed copies: every index, from every site to every other.
 func (s *Sandbox) copyPairs() []copyPair {
 	var out []copyPair
@@ -161,7 +166,7 @@ func (st *site) startConnect() error {
 			},
 		})
 	}
-	srv, err := connectd.Start(connectd.Options{ClusterID: "sandbox-" + st.name, Connectors: mirrors})
+	srv, err := connectd.Start(connectd.Options{ClusterID: "sandbox-" + st.name, Connectors: mirrors, FlushEvery: flushEvery})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -137,7 +138,7 @@ type MirrorPair struct {
 	Source, Target []string
 }
 
-// MirrorActions stops a mirror, moves its beginning to the end of the source, and lets it
+// MirrorActions sees a mirror level under a steady flow, stops it, moves its beginning to the end of the source, and lets it
 // go on: what was written in between is not copied, what comes after it is.
 func MirrorActions(t *testing.T, p MirrorPair) {
 	t.Helper()
@@ -183,6 +184,20 @@ func MirrorActions(t *testing.T, p MirrorPair) {
 	})
 	produce(t, p.Source, p.Topic, 5)
 	level("the first records are copied")
+	flow(t, p.Source, p.Topic, func() {
+		look, err := m.Level(t.Context(), names, ends)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "what was there is copied, while more comes", func() string {
+			ok, seen, err := look(t.Context())
+			if err != nil || !ok {
+				return fmt.Sprint(seen, err)
+			}
+			return ""
+		})
+	})
+	level("the flow is copied to its end")
 	for range 2 {
 		done(t, "stop")(m.Stop(t.Context(), names))
 	}
@@ -216,6 +231,42 @@ func produce(t *testing.T, brokers []string, topic string, n int) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// flow writes records one after the other until during returns.
+func flow(t *testing.T, brokers []string, topic string, during func()) {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.DefaultProduceTopic(topic), kgo.DisableClientMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done, flows := make(chan error, 1), make(chan struct{})
+	go func() {
+		for n := 0; ; n++ {
+			if err := c.ProduceSync(ctx, kgo.StringRecord("flow")).FirstErr(); err != nil {
+				done <- err
+				return
+			}
+			if n == 10 {
+				close(flows)
+			}
+		}
+	}()
+	select {
+	case <-flows:
+	case err := <-done:
+		cancel()
+		t.Fatal(err)
+	}
+	defer func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("write into %s: %v", topic, err)
+		}
+	}()
+	during()
 }
 
 func endOffsets(ctx context.Context, brokers []string, topic string) (map[string]int64, error) {

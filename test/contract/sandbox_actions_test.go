@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/redis/go-redis/v9"
@@ -62,7 +63,7 @@ func TestSandboxMirrorActions(t *testing.T) {
 		t.Cleanup(func() { _ = k.Close() })
 		brokers[i] = k.Brokers()
 	}
-	s, err := connectd.Start(connectd.Options{Connectors: []connectd.Connector{{
+	s, err := connectd.Start(connectd.Options{FlushEvery: 200 * time.Millisecond, Connectors: []connectd.Connector{{
 		Name: "mirror-from-primary", SourceAlias: "primary", TargetAlias: "standby",
 		SourceBrokers: brokers[0], TargetBrokers: brokers[1], Topics: []string{"flight.messages"},
 	}}})

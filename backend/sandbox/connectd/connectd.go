@@ -58,6 +58,9 @@ type Options struct {
 	Connectors []Connector
 	// FailAfter and Grace: 0 means the defaults.
 	FailAfter, Grace time.Duration
+	// FlushEvery is how often the offsets of a running connector are written down, and so
+	// told (offset.flush.interval.ms); 0 is at once.
+	FlushEvery time.Duration
 }
 
 // Server is a running Connect worker. All methods are safe for concurrent use.
@@ -65,6 +68,7 @@ type Server struct {
 	o          Options
 	url        string
 	worker     string
+	stop       context.CancelFunc
 	srv        *http.Server
 	connectors map[string]*connector
 	names      []string
@@ -114,7 +118,28 @@ func Start(o Options) (*Server, error) {
 	for _, c := range s.connectors {
 		c.to(c.o.State)
 	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	if o.FlushEvery > 0 {
+		s.wg.Go(func() { s.flush(ctx, o.FlushEvery) })
+	}
 	return s, nil
+}
+
+// flush writes the offsets of all connectors down from time to time.
+func (s *Server) flush(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			for _, c := range s.connectors {
+				c.flush()
+			}
+		}
+	}
 }
 
 // URL is the base URL of the REST interface.
@@ -140,7 +165,7 @@ func (s *Server) Offsets(name string) map[string]map[int32]int64 {
 		return nil
 	}
 	out := map[string]map[int32]int64{}
-	for tp, n := range c.positions() {
+	for tp, n := range c.positions(true) {
 		if out[tp.topic] == nil {
 			out[tp.topic] = map[int32]int64{}
 		}
@@ -152,6 +177,7 @@ func (s *Server) Offsets(name string) map[string]map[int32]int64 {
 // Close stops the connectors and the server. It may be called more than once.
 func (s *Server) Close() error {
 	s.once.Do(func() {
+		s.stop()
 		if err := s.srv.Close(); err != nil && s.err == nil {
 			s.err = err
 		}

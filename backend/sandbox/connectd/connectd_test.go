@@ -237,6 +237,33 @@ func TestMirrorCopiesRecordsAsTheyAre(t *testing.T) {
 	})
 }
 
+// A running connector tells its offsets as they were written down last; one that stops
+// writes them down.
+func TestOffsetsAreToldLate(t *testing.T) {
+	r := newRig(t, func(o *connectd.Options) { o.FlushEvery = time.Hour })
+	r.a.produce(t, 0, 1000)
+	eventually(t, "1,000 records at the target", func() bool { return r.b.end() == 1000 })
+	offsets := "/connectors/" + name + "/offsets"
+	if text := r.want(t, 200, "GET", offsets, ""); text != `{"offsets":[]}` {
+		t.Errorf("offsets before they are written down: %s", text)
+	}
+	r.want(t, 204, "PUT", "/connectors/"+name+"/stop", "")
+	eventually(t, "offsets once it has stopped", func() bool {
+		text := r.want(t, 200, "GET", offsets, "")
+		return strings.Count(text, `"offset":{"offset":499}`) == 2
+	})
+	r.want(t, 202, "PUT", "/connectors/"+name+"/resume", "")
+	if text := r.want(t, 200, "GET", offsets, ""); !strings.Contains(text, "499") {
+		t.Errorf("offsets after the resume: %s", text)
+	}
+
+	quick := newRig(t, func(o *connectd.Options) { o.FlushEvery = 20 * time.Millisecond })
+	quick.a.produce(t, 0, 1000)
+	eventually(t, "offsets of a connector that runs", func() bool {
+		return strings.Contains(quick.want(t, 200, "GET", offsets, ""), "499")
+	})
+}
+
 func TestStopPatchResume(t *testing.T) {
 	r := newRig(t, nil)
 	r.a.produce(t, 0, 1000)

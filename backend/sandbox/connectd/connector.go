@@ -25,7 +25,8 @@ type connector struct {
 	topics  []string
 	config  map[string]string // what PUT config gave
 	offsets map[topicPartition]int64
-	task    *task // the present one, or the last
+	flushed map[topicPartition]int64 // offsets as they were written down last
+	task    *task                    // the present one, or the last
 }
 
 // task is one run of the mirror loop.
@@ -70,6 +71,7 @@ func (c *connector) toLocked(st State, again bool) {
 		ctx, cancel := context.WithCancel(context.Background())
 		t := &task{stop: cancel, done: make(chan struct{})}
 		c.task = t
+		c.flushed = maps.Clone(c.offsets)
 		go func() {
 			defer close(t.done)
 			defer cancel()
@@ -104,16 +106,8 @@ func (c *connector) wait() {
 func (c *connector) status() (state, task State, trace string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	ended := true
-	if c.task != nil {
-		select {
-		case <-c.task.done:
-		default:
-			ended = false
-		}
-	}
 	switch {
-	case !ended:
+	case !c.endedLocked():
 		if trace = c.task.trouble(c.s.o.FailAfter); trace != "" && c.state == Running {
 			return c.state, Failed, trace
 		}
@@ -174,11 +168,35 @@ func (t *task) trouble(after time.Duration) string {
 	return ""
 }
 
-// positions is a copy of the offsets.
-func (c *connector) positions() map[topicPartition]int64 {
+// positions is a copy of the offsets: as they are, or as they were written down last. A
+// task that ends writes them down.
+func (c *connector) positions(real bool) map[topicPartition]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return maps.Clone(c.offsets)
+	if real || c.s.o.FlushEvery == 0 || c.endedLocked() {
+		return maps.Clone(c.offsets)
+	}
+	return maps.Clone(c.flushed)
+}
+
+// flush writes the offsets down.
+func (c *connector) flush() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.flushed = maps.Clone(c.offsets)
+}
+
+// endedLocked says that no task runs.
+func (c *connector) endedLocked() bool {
+	if c.task == nil {
+		return true
+	}
+	select {
+	case <-c.task.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // advance notes that a record was copied.

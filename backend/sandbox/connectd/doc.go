@@ -4,7 +4,8 @@
 // the same key, value, headers and time stamp, under the same topic name.
 //
 // Source offsets are MirrorMaker's: {"offset": N} is the last record copied, and a
-// connector that starts again goes on with N+1. They can be altered only while the
+// connector that starts again goes on with N+1. A running connector tells them as they
+// were written down last, so a little late. They can be altered only while the
 // connector is STOPPED. Pausing and stopping are asynchronous, as in the real one:
 // the connector says so at once, its task a moment later.
 //

@@ -28,7 +28,7 @@ func getOffsets(w http.ResponseWriter, _ *http.Request, c *connector) {
 		n  int64
 	}
 	var rows []row
-	for tp, n := range c.positions() {
+	for tp, n := range c.positions(false) {
 		rows = append(rows, row{tp, n})
 	}
 	slices.SortFunc(rows, func(a, b row) int {
