@@ -25,12 +25,13 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 
 /**
- * Polls the feeds for messages of this site, one after the other, and emits each as its JSON.
- * A feed that is attached elsewhere answers 409 and is asked again; so is one that does not
- * answer. The positions are the job's state.
+ * Polls the feeds for messages of this site, one after the other, and emits each. A feed that
+ * is attached elsewhere answers 409 and is asked again; so is one that does not answer. The
+ * positions are the job's state. A job without one begins with what its site's Kafka holds:
+ * the other stores may have less.
  */
 @SuppressWarnings("deprecation") // the newer source interface needs five classes for the same
-final class FeedSource implements SourceFunction<String>, CheckpointedFunction {
+final class FeedSource implements SourceFunction<Message>, CheckpointedFunction {
   private static final long serialVersionUID = 1;
 
   private final String site;
@@ -73,9 +74,9 @@ final class FeedSource implements SourceFunction<String>, CheckpointedFunction {
   }
 
   @Override
-  public void run(SourceContext<String> out) throws Exception {
+  public void run(SourceContext<Message> out) throws Exception {
     if (fresh) {
-      readKafka();
+      readKafka(out);
     }
     HttpClient client = HttpClient.newBuilder().connectTimeout(Duration.ofSeconds(1)).build();
     ObjectMapper mapper = new ObjectMapper();
@@ -87,7 +88,7 @@ final class FeedSource implements SourceFunction<String>, CheckpointedFunction {
         synchronized (out.getCheckpointLock()) {
           for (String[] message : page) {
             if (at.take(Long.parseLong(message[0]))) {
-              out.collect(message[1]);
+              out.collect(new Message(message[1], false));
               any = true;
             }
           }
@@ -128,7 +129,7 @@ final class FeedSource implements SourceFunction<String>, CheckpointedFunction {
   }
 
   /** What the site's Kafka holds is where a job without a savepoint goes on. */
-  private void readKafka() throws Exception {
+  private void readKafka(SourceContext<Message> out) throws Exception {
     ObjectMapper mapper = new ObjectMapper();
     Properties p = new Properties();
     p.put("bootstrap.servers", brokers);
@@ -145,9 +146,13 @@ final class FeedSource implements SourceFunction<String>, CheckpointedFunction {
           && partitions.stream().anyMatch(x -> consumer.position(x) < ends.get(x))) {
         for (ConsumerRecord<byte[], byte[]> r : consumer.poll(Duration.ofMillis(500))) {
           JsonNode m = mapper.readTree(r.value());
-          positions
-              .computeIfAbsent(m.get("feed").asText(), k -> new Position())
-              .take(m.get("seq").asLong());
+          synchronized (out.getCheckpointLock()) {
+            if (positions
+                .computeIfAbsent(m.get("feed").asText(), k -> new Position())
+                .take(m.get("seq").asLong())) {
+              out.collect(new Message(m.toString(), true));
+            }
+          }
         }
       }
     }

@@ -35,7 +35,7 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  * is behind keeps what it lacks waiting here, and in the state, until it answers.
  */
 @SuppressWarnings("deprecation") // the newer sink interface needs five classes for the same
-final class StoreSink extends RichSinkFunction<String> implements CheckpointedFunction {
+final class StoreSink extends RichSinkFunction<Message> implements CheckpointedFunction {
   private static final long serialVersionUID = 1;
 
   private final Map<String, String> options;
@@ -91,16 +91,18 @@ final class StoreSink extends RichSinkFunction<String> implements CheckpointedFu
   }
 
   @Override
-  public void invoke(String message, Context context) throws Exception {
-    JsonNode m = mapper.readTree(message);
-    byte[] key = m.get("flight").asText().getBytes(java.nio.charset.StandardCharsets.UTF_8);
-    byte[] value = message.getBytes(java.nio.charset.StandardCharsets.UTF_8);
-    sent.add(kafka.send(new ProducerRecord<>(options.get("topic"), key, value)));
+  public void invoke(Message message, Context context) throws Exception {
+    if (!message.inKafka) {
+      JsonNode m = mapper.readTree(message.json);
+      byte[] key = m.get("flight").asText().getBytes(java.nio.charset.StandardCharsets.UTF_8);
+      byte[] value = message.json.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+      sent.add(kafka.send(new ProducerRecord<>(options.get("topic"), key, value)));
+    }
     if (options.containsKey("jdbc")) {
-      forSql.add(message);
+      forSql.add(message.json);
     }
     if (options.containsKey("search")) {
-      forSearch.add(message);
+      forSearch.add(message.json);
     }
   }
 
