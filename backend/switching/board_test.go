@@ -97,7 +97,7 @@ func TestFindings(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, rigOptions{})
-			r.s.opt.QueryTimeout = 400 * time.Millisecond
+			r.s.opt.QueryTimeout = time.Second
 			ds, _ := r.site("cloudflare", 3)
 			tc.fault(t, r)
 			b := r.s.Look(t.Context(), ds, noSite)
@@ -127,6 +127,7 @@ func TestLookCountsAndForecasts(t *testing.T) {
 	}
 	t.Cleanup(res.Close)
 	r := newRig(t, rigOptions{resolvers: []Resolver{{"branch", res.Addr}}})
+	r.s.opt.QueryTimeout = 10 * time.Second
 	at := time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC)
 	r.s.opt.Now = func() time.Time { return at }
 	ds, _ := r.site("cloudflare", 1)

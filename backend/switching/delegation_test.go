@@ -100,6 +100,7 @@ func TestDelegationOnTheBoard(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, rigOptions{})
+			r.s.opt.QueryTimeout = 10 * time.Second
 			ds, _ := r.site("cloudflare", 2)
 			for _, n := range []string{"h0000.", "h0001."} {
 				r.zone.Set(n+zoneName, "A", 30, newV4)
@@ -141,7 +142,6 @@ func TestDelegationOnTheBoard(t *testing.T) {
 				return
 			}
 			// A run's evidence has what is known, and does not wait for the forgotten server.
-			r.s.opt.QueryTimeout = 5 * time.Second
 			v, err := r.s.VerifyAuthoritative(t.Context(), nil)
 			if err != nil || v.Total != 0 {
 				t.Errorf("%v %+v", err, v)
@@ -154,7 +154,7 @@ func TestDelegationOnTheBoard(t *testing.T) {
 // zone's other servers say is better than nothing.
 func TestForgottenServerInAZoneThatIsSilent(t *testing.T) {
 	r := newRig(t, rigOptions{})
-	r.s.opt.QueryTimeout = 300 * time.Millisecond
+	r.s.opt.QueryTimeout = 2 * time.Second
 	ds, _ := r.site("cloudflare", 2)
 	p, _ := r.parent(false, ns3Name)
 	third := r.forgotten(func(*dnstest.Zone) {})
@@ -179,7 +179,7 @@ func TestSilentServerCostsItsOwnTimeouts(t *testing.T) {
 	}
 	t.Cleanup(res.Close)
 	r := newRig(t, rigOptions{resolvers: []Resolver{{"branch", res.Addr}}})
-	r.s.opt.QueryTimeout = 500 * time.Millisecond
+	r.s.opt.QueryTimeout = 2 * time.Second
 	ds, _ := r.site("cloudflare", 40)
 	r.ns2.Hook(mute)
 	res.Hook(mute)

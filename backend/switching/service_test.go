@@ -109,7 +109,7 @@ func TestServices(t *testing.T) {
 func TestServiceBehindAnAlias(t *testing.T) {
 	calls := &callsFor{}
 	r := newRig(t, rigOptions{resolvers: []Resolver{{"branch", lagging(t)}}})
-	r.s.opt.Service = calls.call
+	r.s.opt.Service, r.s.opt.QueryTimeout = calls.call, 10*time.Second
 	ds, _ := r.site("cloudflare", 3)
 	ds = append(ds[2:3], failoverplan.Domain{Name: "alias." + zoneName, Zone: zoneName, Types: []string{"CNAME"}})
 	b := r.s.Look(t.Context(), ds, noSite)
