@@ -250,17 +250,15 @@ func (c *Cloudflare) list(z *Zone, r *http.Request) answer {
 		limit = c.MaxPage
 	}
 	per = min(per, limit)
-	all := z.Records()
-	from := min((page-1)*per, len(all))
-	to := min(from+per, len(all))
-	out := make([]map[string]any, 0, to-from)
-	for _, rec := range all[from:to] {
+	recs, total := z.page((page-1)*per, per)
+	out := make([]map[string]any, 0, len(recs))
+	for _, rec := range recs {
 		out = append(out, show(rec))
 	}
 	a := ok(out)
 	a.body["result_info"] = map[string]any{
 		"page": page, "per_page": per, "count": len(out),
-		"total_count": len(all), "total_pages": (len(all) + per - 1) / per,
+		"total_count": total, "total_pages": (total + per - 1) / per,
 	}
 	return a
 }

@@ -32,6 +32,9 @@ type Zone struct {
 	serial uint32
 	next   int
 	recs   map[string][]Record // by name
+	// sorted are all records in order, as they were at the serial sortedAt.
+	sorted   []Record
+	sortedAt uint32
 }
 
 // NewZone returns an empty zone with serial 1.
@@ -88,6 +91,7 @@ func (z *Zone) Mark(name, typ string, proxied bool, comment string) {
 			}
 		}
 	}
+	z.sorted = nil // the serial stays
 }
 
 // Park adds a disabled record to the set of a name and type.
@@ -128,7 +132,24 @@ func (z *Zone) Text(name, typ string) string {
 func (z *Zone) Records() []Record {
 	z.mu.Lock()
 	defer z.mu.Unlock()
-	var out []Record
+	return slices.Clone(z.inOrder())
+}
+
+// page returns some of the Records, and how many there are. Many pages of a large zone
+// cost as much as the zone, no more.
+func (z *Zone) page(from, n int) (recs []Record, total int) {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	all := z.inOrder()
+	from = min(from, len(all))
+	return slices.Clone(all[from:min(from+n, len(all))]), len(all)
+}
+
+func (z *Zone) inOrder() []Record {
+	if z.sorted != nil && z.sortedAt == z.serial {
+		return z.sorted
+	}
+	out := make([]Record, 0, len(z.recs))
 	for _, rs := range z.recs {
 		out = append(out, rs...)
 	}
@@ -138,6 +159,7 @@ func (z *Zone) Records() []Record {
 		}
 		return strings.Compare(a.ID, b.ID)
 	})
+	z.sorted, z.sortedAt = out, z.serial
 	return out
 }
 
