@@ -148,6 +148,9 @@ func sameAddress(a, b string) bool {
 // routed tells whether this machine has any way to an address: connecting a UDP socket
 // sends nothing, and fails when no route of that family exists.
 func routed(addr string) bool {
+	if _, err := netip.ParseAddrPort(addr); err != nil {
+		return true // a name: whoever asks it will see
+	}
 	c, err := net.Dial("udp", addr) //nolint:noctx // it sends nothing and returns at once
 	if err != nil {
 		return false
@@ -211,7 +214,8 @@ func (f *finder) delegation(d Delegation, configured []propagation.Server, signe
 			}
 		}
 	}
-	if hosts := d.hosts(configured); both {
+	all := !slices.ContainsFunc(d.Servers, func(s DelegatedServer) bool { return len(s.Addresses) == 0 })
+	if hosts := d.hosts(configured); both && all {
 		for _, c := range configured {
 			if hosts[c.Name] == "" {
 				f.add("ns-unused", z, c.Name, "", "", sayUnused, data{"zone": z})

@@ -87,6 +87,7 @@ func TestDelegationOnTheBoard(t *testing.T) {
 		{"parent and zone differ", []string{ns1Name, ns2Name}, []string{ns1Name}, false, nil, "warn ns-differ"},
 		{"a configured server in no set", []string{ns1Name}, []string{ns1Name}, false, nil, "note ns-unused"},
 		{"a name without an address", []string{ns1Name, ns2Name, "ns4." + zoneName}, []string{ns1Name, ns2Name, "ns4." + zoneName}, false, nil, "warn ns-no-address"},
+		{"nothing is unused while an address is not known", []string{ns1Name, "ns4." + zoneName}, []string{ns1Name, "ns4." + zoneName}, false, nil, "warn ns-no-address"},
 		{"the parent says signed, nobody signs", []string{ns1Name, ns2Name}, []string{ns1Name, ns2Name}, true, nil, "bad unsigned, bad unsigned"},
 		{"the zone does not say", []string{ns1Name, ns2Name}, nil, false, nil, "note ns-unknown"},
 		{"the parent does not say", nil, []string{ns1Name, ns2Name}, false, nil, "note ns-unknown"},
@@ -211,8 +212,8 @@ func TestSameAddress(t *testing.T) {
 			t.Errorf("%s %s", tc.a, tc.b)
 		}
 	}
-	if routed("nothing") {
-		t.Error("no address is reachable")
+	if !routed("ns1.example:53") {
+		t.Error("a name was looked up")
 	}
 	l, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -241,5 +242,30 @@ func TestSentences(t *testing.T) {
 	f = Finding{Sentence: string(sayDiffers), Name: "n", Count: 3, Data: map[string]string{"name": "n", "type": "A", "got": "{want}", "want": "y"}}
 	if text, _ := f.In(func(s string) string { return s }); text != "n A is {want}, expected y (and 2 more)" {
 		t.Errorf("%q", text)
+	}
+}
+
+// TestNoWayToAFamily: a server that this machine has no way to is a note, and not asked.
+func TestNoWayToAFamily(t *testing.T) {
+	d := Delegation{Zone: zoneName, Servers: []DelegatedServer{{
+		Name: ns1Name, Parent: true, Child: true,
+		Addresses: []DelegatedServed{{Address: "[2001:db8::1]:53", NoRoute: true}, {Address: "192.0.2.1:53", Configured: true}, {Address: "192.0.2.2:53"}},
+	}}}
+	var f finder
+	f.delegation(d, asServers([]string{"192.0.2.1:53"}), false)
+	b := Board{Findings: f.list()}
+	if got := kinds(b); got != "warn ns-unlisted, note ns-no-route" || b.Findings[1].Server != "[2001:db8::1]:53" {
+		t.Errorf("%q %+v", got, b.Findings)
+	}
+	if ask := d.unlisted(); len(ask) != 1 || ask[0].Addr != "192.0.2.2:53" || !ask[0].Authoritative {
+		t.Errorf("%+v", ask)
+	}
+	for _, s := range []struct {
+		parent, child bool
+		want          saying
+	}{{true, true, sayUnlisted}, {true, false, sayOnlyParent}, {false, true, sayOnlyChild}} {
+		if got := (DelegatedServer{Parent: s.parent, Child: s.child}).unlisted(); got != s.want {
+			t.Errorf("%+v: %q", s, got)
+		}
 	}
 }
