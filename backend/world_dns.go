@@ -108,13 +108,13 @@ func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, _ f
 	return runbook.Result{Evidence: append(append(ev, b.Differences(6)...), b.Evidence(6)...)}, err
 }
 
-func (e *Engine) verifyResolvers(ctx context.Context, sc *runbook.Scene, _ failoverplan.Step) (runbook.Result, error) {
+func (e *Engine) verifyResolvers(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	if len(e.cfg.DNS.Resolvers) == 0 {
 		return runbook.Result{Evidence: []string{"no resolver is watched"}}, nil
 	}
 	tctx, cancel := context.WithTimeout(ctx, e.cfg.Rules.ResolverWait.D())
 	defer cancel()
-	b, err := e.dns.VerifyResolvers(tctx, sc.Plan.DNS)
+	b, err := e.dns.WatchResolvers(tctx, sc.Plan.DNS, func(p switching.Progress) { sc.Tell(s.ID, p.String()) })
 	ev := []string{fmt.Sprintf("%d of %d answers of watched resolvers are the new ones", b.Agreed, b.Total)}
 	if err != nil && !b.OldUntil.IsZero() {
 		err = fmt.Errorf("old answers until %s: %w", b.OldUntil.Local().Format("15:04:05"), err)

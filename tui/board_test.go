@@ -125,3 +125,14 @@ func TestBoardWordsEveryState(t *testing.T) {
 		"Name servers of z.test", "Name servers of y.test", "the parent is not known", "parent and zone", "only the parent", "only the zone")
 	r.fits()
 }
+
+// TestWhatAStepWaitsForIsShown: what the engine says that a running step waits for stands
+// where its evidence will be.
+func TestWhatAStepWaitsForIsShown(t *testing.T) {
+	r := newRig(t, 120, 40, Options{}, demo.Options{})
+	r.w.AddRun(backend.Run{ID: "r-0042", Kind: "failover", From: "primary", To: "standby", State: backend.RunRunning, Steps: []backend.RunStep{
+		{ID: "s01", Title: "Watched resolvers forget the old answer", Phase: "propagate", Risk: "R0", State: "running", Now: "12 of 18 answers are new, old ones until 14:05:27"},
+	}})
+	r.run(r.a.open(newRunScreen("r-0042")))
+	r.want("12 of 18 answers are new", "14:05:27")
+}

@@ -316,12 +316,15 @@ func (s *runScreen) evidence(a *app, w int) []string {
 			out = append(out, "   "+a.errorStyle(st).Render(l))
 		}
 	}
+	for _, l := range kit.Wrap(kit.Clean(st.Now), w-4) {
+		out = append(out, "   "+th.Accent.Render(l))
+	}
 	for _, e := range st.Evidence {
 		for _, l := range kit.Wrap(kit.Clean(e), w-4) {
 			out = append(out, "   "+th.Dim.Render(l))
 		}
 	}
-	if len(st.Evidence) == 0 && st.Error == "" {
+	if len(st.Evidence) == 0 && st.Error == "" && st.Now == "" {
 		out = append(out, "   "+th.Faint.Render(a.stepWord(st.State)))
 	}
 	return out

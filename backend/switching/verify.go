@@ -61,14 +61,20 @@ func (s *Switch) VerifyAuthoritative(ctx context.Context, changes []failoverplan
 			return nil, fmt.Errorf("zone %s has no authoritative servers in the configuration: add them under dns.zones", zone)
 		}
 		return z.servers(), nil
-	})
+	}, nil)
 }
 
 // VerifyResolvers does the same with the watched resolvers; rows with an old answer
 // carry its expiry. Without resolvers the board is empty.
 func (s *Switch) VerifyResolvers(ctx context.Context, changes []failoverplan.ZoneChange) (Board, error) {
+	return s.WatchResolvers(ctx, changes, nil)
+}
+
+// WatchResolvers does so, and tells how far they are whenever that has changed. tell is
+// called by several goroutines, one at a time; it must not block.
+func (s *Switch) WatchResolvers(ctx context.Context, changes []failoverplan.ZoneChange, tell func(Progress)) (Board, error) {
 	servers := s.resolvers()
-	return s.verify(ctx, changes, func(string) ([]propagation.Server, error) { return servers, nil })
+	return s.verify(ctx, changes, func(string) ([]propagation.Server, error) { return servers, nil }, tell)
 }
 
 func (s *Switch) resolvers() []propagation.Server {
@@ -94,7 +100,7 @@ type pursuit struct {
 	open   []asked
 }
 
-func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, servers func(zone string) ([]propagation.Server, error)) (Board, error) {
+func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, servers func(zone string) ([]propagation.Server, error), tell func(Progress)) (Board, error) {
 	var b Board
 	var all []*pursuit
 	at := map[string]*pursuit{}
@@ -133,8 +139,9 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 	o := s.check().Each(len(all))
 	o.Signatures = true
 	var wg sync.WaitGroup
-	for _, p := range all {
-		wg.Go(func() { p.pursue(ctx, b.Rows, o) })
+	report := progressOf(all, len(b.Rows), tell)
+	for i, p := range all {
+		wg.Go(func() { p.pursue(ctx, b.Rows, o, func() { report.server(i, p, b.Rows) }) })
 	}
 	wg.Wait()
 	var known []Delegation
@@ -152,9 +159,10 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 }
 
 // pursue asks for the open rows again and again until all agree or ctx ends.
-func (p *pursuit) pursue(ctx context.Context, rows []Row, o propagation.Options) {
+func (p *pursuit) pursue(ctx context.Context, rows []Row, o propagation.Options, looked func()) {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		p.look(ctx, rows, o)
+		looked()
 		if len(p.open) == 0 {
 			return
 		}
