@@ -17,6 +17,7 @@ type Proof struct {
 // the suite on real servers holds this list to what the servers say of themselves.
 var Proven = []Proof{
 	{"mysql", "MariaDB 10.11", "10.11.", "mysql.md"},
+	{"mysql", "MySQL 5.6", "5.6.", "mysql.md"},
 	{"redis", "Redis 7.0", "7.0.", "redis.md"},
 	{"rabbitmq", "RabbitMQ 3.10", "3.10.", "rabbitmq.md"},
 	{"elasticsearch", "OpenSearch 2.19", "opensearch 2.19.", "elasticsearch.md"},

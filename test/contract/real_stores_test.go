@@ -26,59 +26,9 @@ func (r *real) followThroughLinks() error {
 
 func (r *real) mysql(t *testing.T, c *component, role probes.Role) error {
 	m, source := r.site(role).Maria, r.stores.Primary.Maria
-	c.target.User, c.target.Password = "probe", func() (string, error) { return m.Passwords["probe"], nil }
-	if err := c.behind(t, "tcp://"+m.Address); err != nil {
-		return err
-	}
-	do := func(on bool, broken, healed []string) error {
-		if on {
-			return m.Exec(r.ctx, broken...)
-		}
-		return m.Exec(r.ctx, healed...)
-	}
-	c.process(m.Freeze, m.Thaw, m.Kill, func() error {
-		if err := m.Start(r.ctx); err != nil || role == probes.RoleReplica {
-			return errors.Join(err, m.Exec(r.ctx, "START REPLICA"))
-		}
-		return m.Exec(r.ctx, "SET GLOBAL read_only=0")
-	})
-	c.own[contract.ReadOnly] = func(on bool) error {
-		return do(on, []string{"SET GLOBAL read_only=1"}, []string{"SET GLOBAL read_only=0"})
-	}
-	if role != probes.RoleReplica {
-		c.own[contract.Crowded] = crowd(t, m.Address, "app", m.Passwords["app"], func(most int) error {
-			return m.Exec(r.ctx, fmt.Sprintf("SET GLOBAL max_connections=%d", most))
-		})
-		return nil
-	}
-	c.own[contract.ReplicaWrites] = func(on bool) error {
-		return do(on, []string{"SET GLOBAL read_only=0"}, []string{"SET GLOBAL read_only=1"})
-	}
-	c.own[contract.ReplicaRefused] = func(on bool) error {
-		password := map[bool]string{true: secret(), false: source.Passwords["repl"]}[on]
-		return m.Exec(r.ctx, "STOP REPLICA", "CHANGE MASTER TO MASTER_PASSWORD='"+password+"'", "START REPLICA")
-	}
-	c.own[contract.ReplicaBroken] = func(on bool) error {
-		const row = "INSERT INTO ops.flights VALUES ('TWICE', 1, '{}', NOW(3))"
-		if on {
-			return errors.Join(m.Locally(r.ctx, row), source.Exec(r.ctx, row))
-		}
-		return errors.Join(m.Locally(r.ctx, "DELETE FROM ops.flights WHERE flight='TWICE'"), m.Exec(r.ctx, "STOP REPLICA", "START REPLICA"),
-			source.Exec(r.ctx, "DELETE FROM ops.flights WHERE flight='TWICE'"))
-	}
-	c.own[contract.ReplicaStopped] = func(on bool) error { return do(on, []string{"STOP REPLICA"}, []string{"START REPLICA"}) }
-	c.own[contract.SourceGone] = func(on bool) error {
-		r.maria.Set(map[bool]link.Mode{true: link.Down, false: link.Pass}[on])
-		return nil
-	}
-	c.own[contract.Lagging] = func(on bool) error {
-		if err := do(on, []string{"STOP REPLICA", "CHANGE MASTER TO MASTER_DELAY=60", "START REPLICA"},
-			[]string{"STOP REPLICA", "CHANGE MASTER TO MASTER_DELAY=0", "START REPLICA"}); err != nil || !on {
-			return err
-		}
-		return source.Exec(r.ctx, "REPLACE INTO ops.flights VALUES ('LAG', 1, '{}', NOW(3))")
-	}
-	return nil
+	return sqlServer{
+		ctx: r.ctx, db: m, source: source, line: r.maria, address: m.Address, passwords: m.Passwords, replPassword: source.Passwords["repl"],
+	}.faults(t, c, role)
 }
 
 func (r *real) redisServer(t *testing.T, c *component, role probes.Role) error {

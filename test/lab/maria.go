@@ -143,7 +143,11 @@ func (m *Maria) Exec(ctx context.Context, statements ...string) error {
 
 // Locally runs statements as the administrator that do not enter the binary log.
 func (m *Maria) Locally(ctx context.Context, statements ...string) error {
-	conn, err := m.root.Conn(ctx)
+	return execLocally(ctx, m.root, "MariaDB of "+m.Site, statements)
+}
+
+func execLocally(ctx context.Context, db *sql.DB, who string, statements []string) error {
+	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +156,7 @@ func (m *Maria) Locally(ctx context.Context, statements ...string) error {
 	all := append(append([]string{"SET SESSION sql_log_bin=0"}, statements...), "SET SESSION sql_log_bin=1")
 	for i, s := range all {
 		if _, err := conn.ExecContext(ctx, s); err != nil {
-			return fmt.Errorf("MariaDB of %s: statement %d of its own: %w", m.Site, i, err) // it may hold a password
+			return fmt.Errorf("%s: statement %d of its own: %w", who, i, err) // it may hold a password
 		}
 	}
 	return nil

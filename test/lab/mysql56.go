@@ -166,6 +166,11 @@ func (m *MySQL) Exec(ctx context.Context, statements ...string) error {
 	return execAll(ctx, m.root, "MySQL of "+m.Site, statements)
 }
 
+// Locally runs statements as the administrator that do not enter the binary log.
+func (m *MySQL) Locally(ctx context.Context, statements ...string) error {
+	return execLocally(ctx, m.root, "MySQL of "+m.Site, statements)
+}
+
 func execAll(ctx context.Context, db *sql.DB, who string, statements []string) error {
 	for _, s := range statements {
 		if _, err := db.ExecContext(ctx, s); err != nil {
