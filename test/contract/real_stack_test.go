@@ -32,6 +32,8 @@ func TestRealStack(t *testing.T) {
 	} {
 		expect(t, contract.Run(t, r, kinds), pinned)
 	}
+	// A worker of another Kafka would need a third one.
+	expect(t, contract.RunReplaced(t, r, "rabbitmq", "kafka", "flink", "kafka-connect"), []string{"kafka-connect"})
 	for _, kind := range []string{"rabbitmq", "kafka-connect", "flink"} {
 		prove(t, r, kind, probes.RoleAny)
 	}
@@ -40,6 +42,7 @@ func TestRealStack(t *testing.T) {
 			r.engine = engine
 			prove(t, r, "elasticsearch", probes.RoleSource)
 			expect(t, contract.Run(t, r, "elasticsearch"), []string{"elasticsearch/source/wrong-password"})
+			expect(t, contract.RunReplaced(t, r, "elasticsearch"), nil)
 		})
 	}
 }
@@ -179,6 +182,13 @@ func (r *stack) rabbitServer(t *testing.T, c *component) error {
 	c.target.Queue = "notifications"
 	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
 	c.direct.URL = s.URL
+	c.own[contract.Replaced] = func(on bool) error {
+		if !on {
+			return nil
+		}
+		s.Kill()
+		return errors.Join(s.Wipe(), s.Start(r.ctx))
+	}
 	c.own[contract.MemoryAlarm] = func(on bool) error {
 		return s.Ctl(r.ctx, "set_vm_memory_high_watermark", "absolute", map[bool]string{true: "1000000", false: "256000000"}[on])
 	}
@@ -199,6 +209,11 @@ func (r *stack) kafkaServer(t *testing.T, c *component) error {
 	c.target.Brokers, c.target.Topics = []string{c.line.Addr()}, []string{topic}
 	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
 	c.direct.Brokers = []string{s.Address}
+	other, err := r.kafka[1]()
+	if err != nil {
+		return err
+	}
+	c.replacedWith(other.Address)
 	return nil
 }
 
@@ -224,6 +239,11 @@ func (r *stack) searchServer(t *testing.T, c *component) error {
 	t.Cleanup(func() { _ = call(context.Background(), s.URL+"/messages", "DELETE", "", "", nil) })
 	c.target.Index, c.target.TimeField = "messages", "at"
 	c.direct.Index, c.direct.TimeField = "messages", "at"
+	other, err := r.search[map[bool]string{true: lab.OpenSearch2, false: lab.Elasticsearch7}[r.engine == lab.Elasticsearch7]]()
+	if err != nil {
+		return err
+	}
+	c.replacedWith(hostOf(other.URL))
 	c.own[contract.ReadOnly] = func(on bool) error {
 		return put("PUT", "/messages/_settings", map[string]any{"index.blocks.write": on})
 	}
@@ -276,6 +296,12 @@ func (r *stack) flinkServer(t *testing.T, c *component, role probes.Role) error 
 			return nil
 		}
 		return s.StartTasks(r.ctx)
+	}
+	c.own[contract.Replaced] = func(on bool) error {
+		if !on {
+			return nil
+		}
+		return errors.Join(c.cancelJob(r.ctx, s.URL), run())
 	}
 	c.own[contract.NoJob] = func(on bool) error {
 		switch {

@@ -26,9 +26,13 @@ func (r *real) followThroughLinks() error {
 
 func (r *real) mysql(t *testing.T, c *component, role probes.Role) error {
 	m, source := r.site(role).Maria, r.stores.Primary.Maria
-	return sqlServer{
+	err := sqlServer{
 		ctx: r.ctx, db: m, source: source, line: r.maria, address: m.Address, passwords: m.Passwords, replPassword: source.Passwords["repl"],
 	}.faults(t, c, role)
+	if err == nil {
+		c.replacedBySQL(r.stores.Standby.Maria.Address, r.stores.Standby.Maria.Passwords["probe"])
+	}
+	return err
 }
 
 func (r *real) redisServer(t *testing.T, c *component, role probes.Role) error {
@@ -38,6 +42,13 @@ func (r *real) redisServer(t *testing.T, c *component, role probes.Role) error {
 		return err
 	}
 	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
+	c.own[contract.Replaced] = func(on bool) error {
+		if !on {
+			return nil
+		}
+		s.Kill() // it puts nothing on disk
+		return s.Start(r.ctx)
+	}
 	c.own[contract.ReadOnly] = func(on bool) error {
 		return s.Client().ConfigSet(r.ctx, "min-replicas-to-write", map[bool]string{true: "1000000", false: "0"}[on]).Err()
 	}

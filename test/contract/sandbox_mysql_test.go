@@ -108,7 +108,15 @@ func (c *component) mysql(t *testing.T, role probes.Role) error {
 			return exec(sdb, "INSERT INTO ops.t VALUES (2)")
 		}
 	}
-	return c.behind(t, "tcp://"+s.Addr())
+	if err := c.behind(t, "tcp://"+s.Addr()); err != nil {
+		return err
+	}
+	other, _, err := mysqlServer(t, 3, false, pw)
+	if err != nil {
+		return err
+	}
+	c.replacedWith(other.Addr())
+	return nil
 }
 
 // crowd takes all connections of a server that lets ten in.

@@ -28,5 +28,11 @@ func (c *component) rabbit(t *testing.T) error {
 	c.target.User, c.target.Password = "duty", func() (string, error) { return pw, nil }
 	c.own[contract.DiskAlarm] = func(on bool) error { s.SetDiskAlarm(on); return nil }
 	c.own[contract.MemoryAlarm] = func(on bool) error { s.SetMemoryAlarm(on); return nil }
+	other, err := amqpd.Start(amqpd.Options{Name: "rabbit@other", Users: map[string]string{"duty": pw}})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	c.replacedWith(other.Addr(), hostOf(other.ManagementURL()))
 	return nil
 }

@@ -63,5 +63,14 @@ func (c *component) redis(t *testing.T, role probes.Role) error {
 			return admin.Do(t.Context(), "REPLICAOF", host, port).Err()
 		}
 	}
-	return c.behind(t, "tcp://"+s.Addr())
+	if err := c.behind(t, "tcp://"+s.Addr()); err != nil {
+		return err
+	}
+	other, err := redisd.Start(redisd.Options{Name: "r", Password: pw})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	c.replacedWith(other.Addr())
+	return nil
 }

@@ -36,6 +36,28 @@ func TestSandboxServers(t *testing.T) {
 	}
 }
 
+// Every kind can be told from another of its kind that answers under its address.
+func TestSandboxServersReplaced(t *testing.T) {
+	if cannot := contract.RunReplaced(t, sandbox{}, "mysql", "redis", "kafka", "rabbitmq", "elasticsearch", "flink", "kafka-connect"); len(cannot) != 0 {
+		t.Errorf("the sandbox cannot replace %q", cannot)
+	}
+}
+
+// replacedWith lets other servers answer behind the component's lines, in their order.
+func (c *component) replacedWith(others ...string) {
+	lines := append([]*link.Link{c.line}, c.more...)
+	c.own[contract.Replaced] = func(on bool) error {
+		for i, l := range lines {
+			old := l.Target()
+			l.SetTarget(others[i])
+			others[i] = old
+			l.Set(link.Down) // whoever is connected comes again
+			l.Set(link.Pass)
+		}
+		return nil
+	}
+}
+
 func secret() string {
 	b := make([]byte, 12)
 	_, _ = rand.Read(b)
@@ -151,6 +173,12 @@ func (c *component) kafka(t *testing.T) error {
 		return err
 	}
 	t.Cleanup(func() { _ = k.Close(); _ = c.line.Close() })
+	other, err := kafkad.Start(kafkad.Options{ClusterID: "other", Topics: map[string]int32{"flight.messages": 2}})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	c.replacedWith(other.RealAddrs()[0])
 	c.target.Brokers, c.target.Topics = k.Brokers(), []string{"flight.messages"}
 	return nil
 }
@@ -194,6 +222,12 @@ func (c *component) search(t *testing.T, role probes.Role) error {
 		}
 	}
 	c.own[contract.Red], c.own[contract.Yellow] = health("red"), health("yellow")
+	other, err := searchd.Start(searchd.Options{Name: "n1", ClusterName: "c1", User: "duty", Password: pw})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	c.replacedWith(hostOf(other.URL()))
 	return index()
 }
 
@@ -225,6 +259,9 @@ func (c *component) flink(t *testing.T, role probes.Role) error {
 		}
 		return nil
 	}
+	run := func() error {
+		return call(t.Context(), s.URL()+"/jars/ingest.jar/run", http.MethodPost, "", "", map[string]any{})
+	}
 	c.own[contract.NoJob] = func(on bool) error {
 		switch {
 		case role == probes.RoleReplica: // it never had one
@@ -232,8 +269,14 @@ func (c *component) flink(t *testing.T, role probes.Role) error {
 		case on:
 			return c.cancelJob(t.Context(), s.URL())
 		default:
-			return call(t.Context(), s.URL()+"/jars/ingest.jar/run", http.MethodPost, "", "", map[string]any{})
+			return run()
 		}
+	}
+	c.own[contract.Replaced] = func(on bool) error {
+		if !on {
+			return nil
+		}
+		return errors.Join(c.cancelJob(t.Context(), s.URL()), run())
 	}
 	return c.behind(t, s.URL())
 }
@@ -302,7 +345,28 @@ func (c *component) connect(t *testing.T) error {
 		return call(t.Context(), s.URL()+"/connectors/mirror-from-primary/restart?includeTasks=true", http.MethodPost, "", "", nil)
 	}
 	c.own[contract.SourceGone], c.own[contract.TaskFailed] = gone, gone
-	return c.behind(t, s.URL())
+	other, err := connectd.Start(connectd.Options{ClusterID: "other", Connectors: []connectd.Connector{{
+		Name:        "mirror-from-primary",
+		SourceAlias: "primary", TargetAlias: "standby", SourceBrokers: brokers[0], TargetBrokers: brokers[1], Topics: []string{"flight.messages"}, State: connectd.Stopped,
+	}}})
+	if err != nil {
+		return err
+	}
+	t.Cleanup(func() { _ = other.Close() })
+	if err := c.behind(t, s.URL()); err != nil {
+		return err
+	}
+	c.replacedWith(hostOf(other.URL()))
+	return nil
+}
+
+// hostOf is the host:port of a URL of ours.
+func hostOf(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return base
+	}
+	return u.Host
 }
 
 func splitAddr(addr string) (host, port string) {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -138,6 +139,9 @@ func (r *Rabbit) Stop() {
 	r.server.Stop()
 	r.epmd.stop(syscall.SIGTERM)
 }
+
+// Wipe throws away everything that the node has on disk; it must not run.
+func (r *Rabbit) Wipe() error { return os.RemoveAll(filepath.Join(r.proc.dir, "mnesia")) }
 
 // Shovel makes a dynamic shovel that moves the messages of a queue to the same queue at
 // another node.
