@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -51,7 +52,8 @@ type flinkCheckpoints struct {
 		} `json:"completed"`
 	} `json:"latest"`
 	Counts struct {
-		Failed int64 `json:"failed"`
+		Completed int64 `json:"completed"`
+		Failed    int64 `json:"failed"`
 	} `json:"counts"`
 }
 
@@ -128,7 +130,20 @@ func (a *flinkAsker) checkpoints(ctx context.Context, c *conv, job *flinkJob) {
 		c.extra("last_checkpoint_age_s", fmt.Sprintf("%.1f", max(c.start.Sub(at), 0).Seconds()))
 	}
 	c.extra("failed_checkpoints", fmt.Sprint(cp.Counts.Failed))
+	if cp.Latest.Completed == nil && cp.Counts.Completed == 0 {
+		c.extra(noCheckpoint, "none yet")
+		if cp.Counts.Failed >= checkpointsFail {
+			c.extra(noCheckpoint, fmt.Sprintf("none: %d failed", cp.Counts.Failed))
+		}
+	}
 }
+
+// noCheckpoint in Facts.Extra says that a job has nothing to start again from.
+const noCheckpoint = "checkpoints"
+
+// checkpointsFail is how many failures are no accident any more: the first one may fail
+// while tasks start.
+const checkpointsFail = 3
 
 func (a *flinkAsker) judge(c *conv, ov flinkOverview, job *flinkJob) answer {
 	running := job != nil && job.State == "RUNNING"
@@ -137,6 +152,9 @@ func (a *flinkAsker) judge(c *conv, ov flinkOverview, job *flinkJob) answer {
 		case running && job.idle() > 0:
 			c.expected("all tasks of job %s running", a.t.Job)
 			return degraded("ingest job is running in name only: %d of its %d tasks are not%s", job.idle(), job.Tasks.Total, noTaskManager(ov))
+		case running && strings.HasPrefix(c.facts.Extra[noCheckpoint], "none:"):
+			c.expected("a checkpoint of job %s: without one it starts anew when it fails", a.t.Job)
+			return degraded("ingest job is running, but of its checkpoints there is %s", c.facts.Extra[noCheckpoint])
 		case running:
 		case job != nil && (job.State == "RESTARTING" || job.State == "INITIALIZING" || job.State == "CREATED" || job.State == "RECONCILING"):
 			c.expected("job %s RUNNING", a.t.Job)
@@ -175,6 +193,9 @@ func noTaskManager(ov flinkOverview) string {
 func checkpointAge(c *conv) string {
 	if s := c.facts.Extra["last_checkpoint_age_s"]; s != "" {
 		return ", last checkpoint " + s + " s ago"
+	}
+	if c.facts.Extra[noCheckpoint] == "none yet" {
+		return ", no checkpoint yet"
 	}
 	return ""
 }

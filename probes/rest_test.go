@@ -100,6 +100,9 @@ func TestFlink(t *testing.T) {
 			"/jobs/nope/checkpoints": 500,
 		}
 	}
+	checkpoints := func(doc string) docs {
+		return merged(jobs("RUNNING"), docs{"/jobs/j0/checkpoints": doc})
+	}
 	for _, tc := range []struct {
 		name   string
 		docs   docs
@@ -122,6 +125,9 @@ func TestFlink(t *testing.T) {
 			"/overview":      `{"taskmanagers":0,"slots-total":0,"slots-available":0,"flink-version":"1.20.3"}`,
 			"/jobs/overview": `{"jobs":[{"jid":"j","name":"ingest","state":"RUNNING","tasks":{"running":0,"total":2,"scheduled":2,"finished":0}}]}`,
 		}, RoleSource, StatusDegraded, "ingest job is running in name only: 2 of its 2 tasks are not, there is no task manager", "RUNNING"},
+		{"no checkpoint yet", checkpoints(`{"latest":{"completed":null},"counts":{"completed":0,"failed":1}}`), RoleSource, StatusUp, "ingest job is running, no checkpoint yet", "RUNNING"},
+		{"every checkpoint fails", checkpoints(`{"latest":{"completed":null},"counts":{"completed":0,"failed":3}}`), RoleSource, StatusDegraded, "is running, but of its checkpoints there is none: 3 failed", "RUNNING"},
+		{"every checkpoint fails, on a standby", checkpoints(`{"latest":{"completed":null},"counts":{"completed":0,"failed":3}}`), RoleReplica, StatusUp, "running here too", "RUNNING"},
 		{"something else", docs{"/overview": `{}`, "/jobs/overview": `{}`}, RoleAny, StatusDown, "answers, but not as flink", ""},
 		{"error", docs{"/overview": 500, "/jobs/overview": 500}, RoleAny, StatusDown, "answered 500", ""},
 	} {

@@ -272,6 +272,13 @@ func (c *component) flink(t *testing.T, role probes.Role) error {
 			return run()
 		}
 	}
+	c.own[contract.NoCheckpoint] = func(on bool) error {
+		s.SetCheckpoints(!on)
+		if !on {
+			return nil
+		}
+		return errors.Join(c.cancelJob(t.Context(), s.URL()), run())
+	}
 	c.own[contract.Replaced] = func(on bool) error {
 		if !on {
 			return nil

@@ -38,6 +38,7 @@ const (
 	MemoryFull     Fault = "memory-full"     // no memory is left for what is written
 	JobFailed      Fault = "job-failed"      // the ingest job fails again and again
 	NoJob          Fault = "no-job"          // the ingest job is not there
+	NoCheckpoint   Fault = "no-checkpoint"   // the ingest job has completed none, and none succeeds
 	DiskAlarm      Fault = "disk-alarm"      // the broker takes no messages: its disk is nearly full
 	MemoryAlarm    Fault = "memory-alarm"    // the broker takes no messages: its memory is full
 	Red            Fault = "red"             // part of the cluster's data is missing
@@ -174,6 +175,7 @@ func kindCases() []Case {
 		{"elasticsearch", src, NoIndex, degraded, "does not exist", nil},
 		{"flink", src, JobFailed, []probes.Status{probes.StatusDown, probes.StatusDegraded}, "ingest job is", nil},
 		{"flink", src, NoJob, down, "ingest job is not running", nil},
+		{"flink", src, NoCheckpoint, degraded, "is running, but of its checkpoints there is none", nil},
 		{"flink", rep, NoJob, up, "ready, no job", nil},
 		{"kafka-connect", "", Paused, up, "1 paused", nil},
 		{"kafka-connect", "", TaskFailed, degraded, "failed", nil},

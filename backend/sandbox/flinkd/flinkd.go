@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/sandbox/feedd"
@@ -72,6 +73,8 @@ type Server struct {
 	wg      sync.WaitGroup
 	once    sync.Once
 	err     error
+	// noCheckpoints: every checkpoint fails.
+	noCheckpoints atomic.Bool
 
 	mu       sync.Mutex
 	jobs     []*job // oldest first
@@ -170,6 +173,10 @@ func (s *Server) FailJob() {
 		j.end(stateFailed, errors.New("org.apache.flink.runtime.JobException: recovery is suppressed: fault injected by the sandbox"))
 	}
 }
+
+// SetCheckpoints lets checkpoints be completed, or makes every one fail from now on, as a
+// job's do whose storage cannot be written.
+func (s *Server) SetCheckpoints(on bool) { s.noCheckpoints.Store(!on) }
 
 // HealJob runs a failed newest job again from its last position; it does nothing
 // when the newest job is in any other state.

@@ -326,6 +326,10 @@ func (j *job) checkpoint(now time.Time) {
 	j.lastCheck = now
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.s.noCheckpoints.Load() {
+		j.v.check.failed++
+		return
+	}
 	j.v.check.completed++
 	j.v.check.latest = checkpoint{
 		id: j.v.check.latest.id + 1, at: now, bytes: len(encodePositions(j.v.positions)),
