@@ -50,9 +50,12 @@ type Cloudflare struct {
 	MaxPage int
 	// Latency is added to every answer.
 	Latency time.Duration
+	// Stale is how many lists after a batch still show the state before it.
+	Stale int
 
 	srv   *httptest.Server
 	token string
+	was   map[*Zone]*Zone // before the last batch
 	mu    sync.Mutex
 	zones map[string]*Zone
 	log   []string
@@ -232,56 +235,6 @@ func (c *Cloudflare) do(r *http.Request, body batchBody) answer {
 	return fail(404, 7000, "No route for that URI")
 }
 
-func (c *Cloudflare) listZones(name string) answer {
-	out := []map[string]any{}
-	for id, z := range c.zones {
-		if name == "" || name == z.Name {
-			out = append(out, map[string]any{"id": id, "name": z.Name, "plan": map[string]any{"legacy_id": c.Plan}})
-		}
-	}
-	return ok(out)
-}
-
-func (c *Cloudflare) list(z *Zone, r *http.Request) answer {
-	q := r.URL.Query()
-	page, per := atoi(q.Get("page"), 1), atoi(q.Get("per_page"), 100)
-	limit := 5000
-	if c.MaxPage > 0 {
-		limit = c.MaxPage
-	}
-	per = min(per, limit)
-	recs, total := z.page((page-1)*per, per)
-	out := make([]map[string]any, 0, len(recs))
-	for _, rec := range recs {
-		out = append(out, show(rec))
-	}
-	a := ok(out)
-	a.body["result_info"] = map[string]any{
-		"page": page, "per_page": per, "count": len(out),
-		"total_count": total, "total_pages": (total + per - 1) / per,
-	}
-	return a
-}
-
-func atoi(s string, def int) int {
-	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
-		return def
-	}
-	return n
-}
-
-func show(r Record) map[string]any {
-	m := map[string]any{
-		"id": r.ID, "name": r.Name, "type": r.Type, "content": r.Content, "ttl": r.TTL,
-		"proxied": r.Proxied, "modified_on": "2026-11-22T10:00:00Z",
-	}
-	if r.Comment != "" {
-		m["comment"] = r.Comment
-	}
-	return m
-}
-
 type patchBody struct {
 	ID      string  `json:"id"`
 	Name    *string `json:"name"`
@@ -320,6 +273,14 @@ func (c *Cloudflare) batch(z *Zone, b batchBody) answer {
 	}
 	if n := len(b.Deletes) + len(b.Patches) + len(b.Posts) + len(b.Puts); n > limit {
 		return fail(400, 81000, fmt.Sprintf("Batch of %d is more than the %d operations of this plan", n, limit))
+	}
+	if c.Stale > 0 {
+		was := z.Copy()
+		defer func() {
+			c.mu.Lock()
+			defer c.mu.Unlock()
+			c.was = map[*Zone]*Zone{z: was}
+		}()
 	}
 	deleted, patched, posted := []map[string]any{}, []map[string]any{}, []map[string]any{}
 	err := z.transact(func(t *Zone) error {
