@@ -1,6 +1,7 @@
 package switching
 
 import (
+	"fmt"
 	"net"
 	"reflect"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"github.com/miekg/dns"
 
 	"github.com/dutyops/dutyops/dnsproviders/dnstest"
+	"github.com/dutyops/dutyops/failoverplan"
 )
 
 // parent serves example.test and refers to the zone's name servers.
@@ -267,5 +269,45 @@ func TestNoWayToAFamily(t *testing.T) {
 		if got := (DelegatedServer{Parent: s.parent, Child: s.child}).unlisted(); got != s.want {
 			t.Errorf("%+v: %q", s, got)
 		}
+	}
+}
+
+// TestManyZonesAreDiscoveredAFewAtATime: a configuration of many zones is no flood for the
+// servers of their parent.
+func TestManyZonesAreDiscoveredAFewAtATime(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	r.s.opt.QueryTimeout = 10 * time.Second
+	const zones = 3 * zonesAtATime
+	var now, most, asked atomic.Int32
+	more := make(chan struct{}) // closed when more ask at once than may
+	parent, err := dnstest.NewAuthority("", nil, dnstest.NewZone("example.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(parent.Close)
+	parent.Hook(func(w dns.ResponseWriter, q *dns.Msg, serve func(dns.ResponseWriter)) {
+		n := now.Add(1)
+		for was := most.Load(); n > was && !most.CompareAndSwap(was, n); was = most.Load() {
+			continue
+		}
+		if asked.Add(1) == zonesAtATime+1 {
+			close(more)
+		}
+		select { // nobody is answered at first, so that whoever may ask has time to
+		case <-more:
+		case <-time.After(300 * time.Millisecond):
+		}
+		now.Add(-1) // before the answer, after which the next one may come
+		serve(w)
+	})
+	var ds []failoverplan.Domain
+	for i := range zones {
+		name := fmt.Sprintf("z%02d.example.test", i)
+		r.s.zones[name] = Zone{Name: name, Provider: "cloudflare", Discover: true, Parents: []string{parent.Addr}}
+		ds = append(ds, failoverplan.Domain{Name: "www." + name, Zone: name, Types: []string{"A"}})
+	}
+	b := r.s.Look(t.Context(), ds, noSite)
+	if len(b.Delegations) != zones || most.Load() > zonesAtATime || asked.Load() < zones {
+		t.Errorf("%d delegations, %d at a time, %d questions", len(b.Delegations), most.Load(), asked.Load())
 	}
 }

@@ -22,7 +22,7 @@ import (
 // Of zones that discover, the servers that the parent and the zone itself name are asked
 // as well. They do not decide what is right while a configured server answers.
 func (s *Switch) Look(ctx context.Context, domains []failoverplan.Domain, siteOf func([]string) string) Board {
-	l := &looking{s: s, ctx: ctx}
+	l := &looking{s: s, ctx: ctx, zones: make(chan struct{}, zonesAtATime)}
 	var rows []Row
 	var ps pursuits
 	byZone := map[string][]failoverplan.Domain{}
@@ -71,10 +71,14 @@ func (s *Switch) Look(ctx context.Context, domains []failoverplan.Domain, siteOf
 	return b
 }
 
+// zonesAtATime bounds the zones whose delegation is asked for side by side.
+const zonesAtATime = 16
+
 // looking is one Look.
 type looking struct {
-	s   *Switch
-	ctx context.Context //nolint:containedctx // it lives as long as the call
+	s     *Switch
+	ctx   context.Context //nolint:containedctx // it lives as long as the call
+	zones chan struct{}
 }
 
 // pursuits are the servers of a look, each once, with what to ask it.
@@ -164,7 +168,9 @@ type foundServers struct {
 
 // ask finds the servers and asks those that are not in the configuration.
 func (f *foundServers) ask(l *looking, ds []failoverplan.Domain) {
+	l.zones <- struct{}{}
 	f.delegation = l.s.delegation(l.ctx, f.zone)
+	<-l.zones
 	var ps pursuits
 	for _, srv := range f.delegation.unlisted() {
 		for _, d := range ds {
