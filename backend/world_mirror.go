@@ -7,11 +7,17 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/backend/runbook"
 	"github.com/dutyops/dutyops/failoverplan"
 )
+
+// connectTimeout bounds one request to Kafka Connect, within the time of the step. It is
+// longer than elsewhere: a worker that has just joined its group, or whose group is being
+// balanced anew, lets requests wait for seconds.
+const connectTimeout = 10 * time.Second
 
 // mirror is the control of the connectors that copy from peer to the step's site.
 func (e *Engine) mirror(site, component, from string) (*replication.Mirror, []string, error) {
@@ -19,7 +25,7 @@ func (e *Engine) mirror(site, component, from string) (*replication.Mirror, []st
 	if err != nil {
 		return nil, nil, err
 	}
-	m, err := replication.OpenMirror(ep, replication.Options{Timeout: e.actionTimeout()})
+	m, err := replication.OpenMirror(ep, replication.Options{Timeout: connectTimeout})
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -156,17 +157,33 @@ func (m *Mirror) anchorOne(ctx context.Context, c copier, end map[string]int64) 
 	if err != nil {
 		return "", err
 	}
-	got, err := m.offsets(ctx, c.name)
-	if err != nil {
+	if err := m.readBack(ctx, c.name, want.Offsets, end); err != nil {
 		return "", err
 	}
-	for _, o := range want.Offsets {
-		key := o.Partition.key()
-		if got[key].reached() != end[key] {
-			return "", fmt.Errorf("%s: connector %s: offset of %s was set to %d and reads %d: %w", m.e.Target(), c.name, key, end[key], got[key].reached(), ErrBroken)
-		}
-	}
 	return c.name + " begins at " + strings.Join(marks, ", "), nil
+}
+
+// readBack waits until Connect tells the offsets that it has taken. It keeps them in a
+// topic and says that it has before its own reader of that topic has come by.
+func (m *Mirror) readBack(ctx context.Context, name string, want []sourceOffset, end map[string]int64) error {
+	ctx, cancel := context.WithTimeout(ctx, min(m.opts.Timeout, m.opts.Wait))
+	defer cancel()
+	_, err := m.opts.until(ctx, m.e.Target()+": connector "+name, func(ctx context.Context) (bool, string, error) {
+		got, err := m.offsets(ctx, name)
+		if err != nil {
+			return false, "", err
+		}
+		for _, o := range want {
+			if key := o.Partition.key(); got[key].reached() != end[key] {
+				return false, fmt.Sprintf("offset of %s was set to %d and reads %d", key, end[key], got[key].reached()), nil
+			}
+		}
+		return true, "", nil
+	})
+	if errors.Is(err, ErrTimeout) {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	return err
 }
 
 // cutKey splits "topic/partition".

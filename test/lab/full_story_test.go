@@ -151,7 +151,7 @@ func dataDown(ctx context.Context, t *testing.T, f *Full, c *console) {
 	if err := a.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	turnRound(ctx, t, c)
+	c.turnAllRound(ctx, t)
 	f.mirrors(ctx, t, "standby", "primary")
 	f.arrives(ctx, t, "primary")
 	home(ctx, t, f.Lab, c)

@@ -59,7 +59,7 @@ type Options struct {
 	// FailAfter and Grace: 0 means the defaults.
 	FailAfter, Grace time.Duration
 	// FlushEvery is how often the offsets of a running connector are written down, and so
-	// told (offset.flush.interval.ms); 0 is at once.
+	// told (offset.flush.interval.ms), and how late altered ones are; 0 is at once.
 	FlushEvery time.Duration
 }
 

@@ -26,7 +26,10 @@ type connector struct {
 	config  map[string]string // what PUT config gave
 	offsets map[topicPartition]int64
 	flushed map[topicPartition]int64 // offsets as they were written down last
-	task    *task                    // the present one, or the last
+	// Offsets that were altered are told a moment later; before that the old ones are.
+	old      map[topicPartition]int64
+	oldUntil time.Time
+	task     *task // the present one, or the last
 }
 
 // task is one run of the mirror loop.
@@ -71,7 +74,7 @@ func (c *connector) toLocked(st State, again bool) {
 		ctx, cancel := context.WithCancel(context.Background())
 		t := &task{stop: cancel, done: make(chan struct{})}
 		c.task = t
-		c.flushed = maps.Clone(c.offsets)
+		c.flushed, c.oldUntil = maps.Clone(c.offsets), time.Time{}
 		go func() {
 			defer close(t.done)
 			defer cancel()
@@ -173,10 +176,15 @@ func (t *task) trouble(after time.Duration) string {
 func (c *connector) positions(real bool) map[topicPartition]int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if real || c.s.o.FlushEvery == 0 || c.endedLocked() {
+	switch {
+	case real || c.s.o.FlushEvery == 0:
 		return maps.Clone(c.offsets)
+	case !c.endedLocked():
+		return maps.Clone(c.flushed)
+	case time.Now().Before(c.oldUntil):
+		return maps.Clone(c.old)
 	}
-	return maps.Clone(c.flushed)
+	return maps.Clone(c.offsets)
 }
 
 // flush writes the offsets down.

@@ -3,8 +3,10 @@ package connectd
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // offsetDoc is one entry of KIP-875's document, as MirrorSourceConnector fills it.
@@ -85,6 +87,7 @@ func patchOffsets(w http.ResponseWriter, r *http.Request, c *connector) {
 		changes[topicPartition{o.Partition.Topic, *o.Partition.Partition}] = n
 	}
 	c.mu.Lock()
+	c.old, c.oldUntil = maps.Clone(c.offsets), time.Now().Add(c.s.o.FlushEvery)
 	for tp, n := range changes {
 		if n == nil {
 			delete(c.offsets, tp)
