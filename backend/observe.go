@@ -59,11 +59,11 @@ func (e *Engine) observe(ctx context.Context) {
 func (e *Engine) domainStatus(ctx context.Context) []DomainStatus {
 	obs := e.dns.Observe(ctx, e.topo.Domains)
 	e.dns.Noticed(obs)
-	return e.domainsFrom(obs)
+	return e.domainsFrom(ctx, obs)
 }
 
 // domainsFrom sorts what the servers said by name and type, and judges it.
-func (e *Engine) domainsFrom(obs []switching.Observation) []DomainStatus {
+func (e *Engine) domainsFrom(ctx context.Context, obs []switching.Observation) []DomainStatus {
 	byKey := map[[2]string]*DomainStatus{}
 	var out []DomainStatus
 	for _, d := range e.topo.Domains {
@@ -79,7 +79,7 @@ func (e *Engine) domainsFrom(obs []switching.Observation) []DomainStatus {
 		if d == nil {
 			continue
 		}
-		sa := ServerAnswer{Server: a.Server, Values: a.Values, TTLS: a.TTL, Serial: a.Serial, Site: e.siteOf(a.Values), Found: a.Found}
+		sa := ServerAnswer{Server: a.Server, Values: a.Values, TTLS: a.TTL, Serial: a.Serial, Site: e.siteOf(a.Values), Found: a.Found, Provider: e.holder(a)}
 		if sa.Values == nil {
 			sa.Values = []string{}
 		}
@@ -95,6 +95,7 @@ func (e *Engine) domainsFrom(obs []switching.Observation) []DomainStatus {
 	for i := range out {
 		e.judgeDomain(&out[i])
 	}
+	e.compareProviders(ctx, out)
 	return out
 }
 
@@ -168,7 +169,7 @@ func (e *Engine) CheckBoard(ctx context.Context) (DNSBoard, []DomainStatus, erro
 		e.seen.board = boardSummary(b)
 		e.mu.Unlock()
 	}
-	return b, e.domainsFrom(obs), ctx.Err()
+	return b, e.domainsFrom(ctx, obs), ctx.Err()
 }
 
 // pauseNow is the pause in force, nil when there is none or it has run out.

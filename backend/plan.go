@@ -17,8 +17,8 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 		}
 	}
 	owners := e.ownersAside(ctx)
-	live, problems := e.dns.Live(ctx, e.topo.Domains)
-	p, err := e.planFrom(ctx, req, <-owners, live, problems)
+	live, problems, also := e.readings(ctx)
+	p, err := e.planFrom(ctx, req, <-owners, live, problems, also)
 	if err == nil {
 		p.WayBack = e.wayBack(p)
 	}
@@ -32,15 +32,34 @@ func (e *Engine) ownersAside(ctx context.Context) <-chan map[string]failoverplan
 	return owners
 }
 
-func (e *Engine) planFrom(ctx context.Context, req PlanRequest, owners map[string]failoverplan.Owner, live map[string][]failoverplan.RecordSet, problems map[string]string) (*failoverplan.Plan, error) {
+func (e *Engine) planFrom(ctx context.Context, req PlanRequest, owners map[string]failoverplan.Owner, live map[string][]failoverplan.RecordSet, problems map[string]string, also []failoverplan.Held) (*failoverplan.Plan, error) {
 	e.mu.Lock()
 	sit := e.situation
 	e.mu.Unlock()
 	return failoverplan.Make(failoverplan.Request{
 		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
-		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems,
+		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems, Also: also,
 		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx), OnFailedWrite: e.onFailedWrite(),
 	})
+}
+
+// readings are the live records of every zone at each of its providers, in the words of
+// failoverplan.
+func (e *Engine) readings(ctx context.Context) (live map[string][]failoverplan.RecordSet, problems map[string]string, also []failoverplan.Held) {
+	live, problems = map[string][]failoverplan.RecordSet{}, map[string]string{}
+	for _, r := range e.dns.Readings(ctx, e.topo.Domains) {
+		if r.Twin {
+			also = append(also, failoverplan.Held{Place: failoverplan.Place{Zone: r.Zone, Provider: r.Provider}, Known: r.Known, Sets: r.Sets, Problem: r.Problem})
+			continue
+		}
+		if r.Known {
+			live[r.Zone] = r.Sets
+		}
+		if r.Problem != "" {
+			problems[r.Zone] = r.Problem
+		}
+	}
+	return live, problems, also
 }
 
 // onFailedWrite is the setting; "" leaves it to the plan's mode.

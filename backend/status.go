@@ -131,6 +131,10 @@ type DomainStatus struct {
 	PointsAt      string         `json:"points_at"`
 	Authoritative []ServerAnswer `json:"authoritative"`
 	Resolvers     []ServerAnswer `json:"resolvers"`
+	// ByProvider is set when the providers that hold the zone do not say the same.
+	ByProvider []ProviderAnswer `json:"by_provider,omitempty"`
+	// EvenBy is the command that makes them equal.
+	EvenBy string `json:"even_by,omitempty"`
 }
 
 // ServerAnswer is one server's answer for one name and type.
@@ -145,6 +149,8 @@ type ServerAnswer struct {
 	Error    string     `json:"error,omitempty"`
 	// Found: an NS set names the server, the configuration does not; it has no say in PointsAt.
 	Found bool `json:"found,omitempty"`
+	// Provider that an authoritative server answers from, where a zone has several.
+	Provider string `json:"provider,omitempty"`
 }
 
 // FeedStatus is an upstream feed's attachment.

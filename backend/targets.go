@@ -142,6 +142,9 @@ func (e *Engine) openDNS() (*switching.Switch, error) {
 		for _, n := range z.NameServers {
 			sz.NameServers[n.Name] = n.Addresses
 		}
+		for _, t := range z.Also {
+			sz.Also = append(sz.Also, switching.Twin{Provider: t.Provider, Authoritative: t.Authoritative})
+		}
 		o.Zones = append(o.Zones, sz)
 	}
 	for _, r := range e.cfg.DNS.Resolvers {

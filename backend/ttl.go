@@ -42,7 +42,7 @@ func (e *Engine) owedTTLs(ctx context.Context) map[failoverplan.SetKey]uint32 {
 		out := map[failoverplan.SetKey]uint32{}
 		for _, z := range r.Plan.Restore {
 			for _, c := range z.Changes {
-				out[failoverplan.SetKey{Name: c.After.Name, Type: c.After.Type}] = c.After.TTL
+				out[failoverplan.SetKey{Name: c.After.Name, Type: c.After.Type, Provider: z.Provider}] = c.After.TTL
 			}
 		}
 		return out

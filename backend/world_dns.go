@@ -97,25 +97,74 @@ func (e *Engine) unswitchDNS(ctx context.Context, sc *runbook.Scene, s failoverp
 		return runbook.Result{}, err
 	}
 	// Only what did change is taken back; a set still as before is left alone.
-	return e.applyZone(ctx, sc, s, e.dns.Invert(z))
+	back := e.dns.Invert(z)
+	r, err := e.applyZone(ctx, sc, s, back)
+	if err == nil || s.AnyOf == "" {
+		return r, err
+	}
+	// A provider that was never reached has nothing to take back: its servers tell.
+	if done, _, derr := e.dns.Done(ctx, back); derr == nil && len(done) == len(back.Changes) {
+		r.Evidence = append(r.Evidence, fmt.Sprintf("every record set of %s at %s is as it was", s.Zone, s.Provider))
+		return r, nil
+	}
+	return r, err
 }
 
-func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, _ failoverplan.Step) (runbook.Result, error) {
+// verifyAuthoritative asks the servers of one provider where the zone has several, else
+// those of every zone that has one.
+func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+	var changes []failoverplan.ZoneChange
+	for _, z := range sc.Plan.DNS {
+		if s.Zone == "" && len(z.Also) == 0 || z.Zone == s.Zone && z.Provider == s.Provider {
+			changes = append(changes, z)
+		}
+	}
+	behind, look := s.Zone != "" && !written(sc, s), e.dns.VerifyAuthoritative
+	if behind {
+		look = e.dns.GlanceAuthoritative // nothing is on its way there: nothing to wait for
+	}
 	tctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
-	b, err := e.dns.VerifyAuthoritative(tctx, sc.Plan.DNS)
+	b, err := look(tctx, changes)
 	ev := []string{fmt.Sprintf("%d of %d answers of authoritative servers are the new ones", b.Agreed, b.Total)}
+	if err != nil && behind {
+		err = fmt.Errorf("%s was not written at %s: %w", s.Zone, s.Provider, err)
+	}
 	return runbook.Result{Evidence: append(append(ev, b.Differences(6)...), b.Evidence(6)...)}, err
 }
 
+// written says whether the run has made the change of a place.
+func written(sc *runbook.Scene, at failoverplan.Step) bool {
+	for _, s := range sc.Plan.Steps {
+		if s.Action == failoverplan.ActSwitchDNS && s.Zone == at.Zone && s.Provider == at.Provider {
+			if st := sc.StateOf(s.ID); st != runbook.StepDone && st != runbook.StepAlready {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// verifyResolvers waits until watched resolvers forget the old answer; where a provider
+// still gives it, that is no use, and they are asked once.
 func (e *Engine) verifyResolvers(ctx context.Context, sc *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	if len(e.cfg.DNS.Resolvers) == 0 {
 		return runbook.Result{Evidence: []string{"no resolver is watched"}}, nil
 	}
+	look := func(ctx context.Context, zs []failoverplan.ZoneChange) (switching.Board, error) {
+		return e.dns.WatchResolvers(ctx, zs, func(p switching.Progress) { sc.Tell(s.ID, p.String()) })
+	}
+	var ev []string
+	for _, z := range sc.Plan.DNS {
+		if !written(sc, failoverplan.Step{Zone: z.Zone, Provider: z.Provider}) {
+			look = e.dns.GlanceResolvers
+			ev = append(ev, fmt.Sprintf("%s still gives old answers for %s: resolvers are asked once", z.Provider, z.Zone))
+		}
+	}
 	tctx, cancel := context.WithTimeout(ctx, e.cfg.Rules.ResolverWait.D())
 	defer cancel()
-	b, err := e.dns.WatchResolvers(tctx, sc.Plan.DNS, func(p switching.Progress) { sc.Tell(s.ID, p.String()) })
-	ev := []string{fmt.Sprintf("%d of %d answers of watched resolvers are the new ones", b.Agreed, b.Total)}
+	b, err := look(tctx, sc.Plan.DNS)
+	ev = append(ev, fmt.Sprintf("%d of %d answers of watched resolvers are the new ones", b.Agreed, b.Total))
 	if err != nil && !b.OldUntil.IsZero() {
 		err = fmt.Errorf("old answers until %s: %w", b.OldUntil.Local().Format("15:04:05"), err)
 	}
@@ -158,14 +207,7 @@ func (e *Engine) verifyUsers(ctx context.Context, sc *runbook.Scene, s failoverp
 
 // movedNames are the names that a plan moves, by a change of their own or as aliases.
 func movedNames(p *failoverplan.Plan) []string {
-	var out []string
-	for _, z := range p.DNS {
-		for _, c := range z.Changes { // sorted by name
-			if n := len(out); n == 0 || out[n-1] != c.After.Name {
-				out = append(out, c.After.Name)
-			}
-		}
-	}
+	out := p.Moved()
 	for _, f := range p.Follows {
 		out = append(out, f.Name)
 	}

@@ -13,6 +13,8 @@ type dnsPlan struct {
 	follows []Follower
 	stops   []Stop
 	gates   []Gate
+	away    []Away
+	evened  int // names that differ between providers and are equal afterwards
 }
 
 // dnsWork is the making of a dnsPlan: every name of the inventory is looked at once.
@@ -24,6 +26,10 @@ type dnsWork struct {
 	zones  map[string]bool // zones of the inventory
 	live   map[string]liveSets
 	left   map[string]string // name -> reason for leaving it out
+
+	holders map[string][]Held // by zone, its own provider first
+	floor   map[string]uint32 // TTL in seconds, of zones that several providers hold
+	unread  map[string]string // zone -> why no provider tells its records
 
 	out      dnsPlan
 	there    int // names that point at the target already
@@ -45,39 +51,46 @@ func (l liveSets) of(typ string) RecordSet { return l[slices.Index(liveTypes[:],
 // person has left the name out. Zones, names and types come in a stable order.
 func dnsChanges(r Request, to string, stations []string) dnsPlan {
 	w := newDNSWork(r, to, stations)
-	changes := map[string]*ZoneChange{}
+	changes := map[Place]*ZoneChange{}
 	unread := map[string]bool{}
+	twins := w.twins()
 	for i, d := range r.Topology.Domains {
 		if !w.asked[d.Station] {
 			continue
 		}
-		if _, bad := r.LiveProblems[d.Zone]; bad {
+		if w.unread[d.Zone] != "" {
 			unread[d.Zone] = true
 			continue
 		}
 		w.looked++
 		there := w.there
 		cs, stop := w.judge(i)
-		if _, out := w.left[d.Name]; out {
-			cs, w.there = nil, there
+		all := [][]RecordChange{cs}
+		for n, x := range twins[d.Zone] {
+			if stop != nil {
+				break
+			}
+			var more []RecordChange
+			more, stop = w.twin(x, w.holders[d.Zone][n+1], i, cs)
+			all = append(all, more)
 		}
 		if stop != nil {
 			w.stop(d, *stop)
+		}
+		if _, out := w.left[d.Name]; out || stop != nil {
+			w.there = there
 			continue
 		}
-		if len(cs) == 0 {
-			continue
+		for n, cs := range all {
+			if n > 0 && len(cs) > 0 {
+				w.there = there // not at every provider
+			}
+			w.add(changes, w.holders[d.Zone][n].Place, cs)
 		}
-		z := changes[d.Zone]
-		if z == nil {
-			z = &ZoneChange{Zone: d.Zone, Provider: d.Provider}
-			changes[d.Zone] = z
-		}
-		z.Changes = append(z.Changes, cs...)
 	}
 	w.follow(changes)
 	w.owners(changes)
-	w.out.zones = sortedZones(changes)
+	w.out.zones = w.sortedZones(changes)
 	w.out.gates = append([]Gate{w.readGate(unread)}, w.stopGates()...)
 	w.out.gates = append(w.out.gates, w.onGate(), w.askedGate())
 	if r.Armed != nil {
@@ -97,23 +110,29 @@ func newDNSWork(r Request, to string, stations []string) *dnsWork {
 		w.domain[d.Name] = i
 		w.zones[d.Zone] = true
 	}
-	for zone, sets := range r.Live {
-		for _, s := range sets {
-			i, ours := w.domain[s.Name]
-			t := slices.Index(liveTypes[:], s.Type)
-			if !ours || t < 0 || r.Topology.Domains[i].Zone != zone {
-				continue
-			}
-			l := w.live[s.Name]
-			s.Values = sorted(s.Values)
-			l[t] = s
-			w.live[s.Name] = l
-		}
+	w.hold()
+	for zone, hs := range w.holders {
+		w.take(zone, hs[0].Sets)
 	}
 	for _, l := range r.LeaveOut {
 		w.left[l.Name] = l.Reason
 	}
 	return w
+}
+
+// take takes the records of a zone over, as far as they are of the inventory.
+func (w *dnsWork) take(zone string, sets []RecordSet) {
+	for _, s := range sets {
+		i, ours := w.domain[s.Name]
+		t := slices.Index(liveTypes[:], s.Type)
+		if !ours || t < 0 || w.r.Topology.Domains[i].Zone != zone {
+			continue
+		}
+		l := w.live[s.Name]
+		s.Values = sorted(s.Values)
+		l[t] = s
+		w.live[s.Name] = l
+	}
 }
 
 func set(list []string) map[string]bool {
@@ -130,23 +149,6 @@ func sorted(values []string) []string {
 	return out
 }
 
-func sortedZones(m map[string]*ZoneChange) []ZoneChange {
-	out := make([]ZoneChange, 0, len(m))
-	for _, name := range slices.Sorted(maps.Keys(m)) {
-		z := m[name]
-		slices.SortFunc(z.Changes, func(a, b RecordChange) int {
-			if c := strings.Compare(a.After.Name, b.After.Name); c != 0 {
-				return c
-			}
-			return strings.Compare(a.After.Type, b.After.Type)
-		})
-		if len(z.Changes) > 0 {
-			out = append(out, *z)
-		}
-	}
-	return out
-}
-
 func (w *dnsWork) stop(d Domain, s Stop) {
 	s.Name, s.Station, s.Zone = d.Name, d.Station, d.Zone
 	s.LeftOut = w.left[d.Name]
@@ -156,7 +158,7 @@ func (w *dnsWork) stop(d Domain, s Stop) {
 // follow looks at the names that are aliases within the inventory: they move with their
 // target, so the target may only move when all of them are asked for, and they may only
 // count on a target that moves or is there.
-func (w *dnsWork) follow(changes map[string]*ZoneChange) {
+func (w *dnsWork) follow(changes map[Place]*ZoneChange) {
 	stopped := map[string]bool{}
 	for _, s := range w.out.stops {
 		stopped[s.Name] = true
@@ -171,7 +173,7 @@ func (w *dnsWork) follow(changes map[string]*ZoneChange) {
 			w.followed[end] = append(w.followed[end], i)
 			continue
 		}
-		if _, bad := w.r.LiveProblems[d.Zone]; bad || stopped[d.Name] {
+		if w.unread[d.Zone] != "" || stopped[d.Name] {
 			continue
 		}
 		_, tOut := w.left[end]
@@ -193,7 +195,7 @@ func (w *dnsWork) follow(changes map[string]*ZoneChange) {
 	}
 	for _, end := range slices.Sorted(maps.Keys(w.followed)) {
 		t := w.r.Topology.Domains[w.domain[end]]
-		if !w.asked[t.Station] || stopped[end] || !drop(changes[t.Zone], end) {
+		if !w.asked[t.Station] || stopped[end] || !w.drop(changes, t.Zone, end) {
 			continue
 		}
 		var others []string
@@ -208,16 +210,6 @@ func (w *dnsWork) follow(changes map[string]*ZoneChange) {
 	}
 	order := w.domain
 	slices.SortStableFunc(w.out.stops, func(a, b Stop) int { return order[a.Name] - order[b.Name] })
-}
-
-// drop takes a name out of a zone's change; false when it is not in it.
-func drop(z *ZoneChange, name string) bool {
-	if z == nil {
-		return false
-	}
-	n := len(z.Changes)
-	z.Changes = slices.DeleteFunc(z.Changes, func(c RecordChange) bool { return c.After.Name == name })
-	return len(z.Changes) < n
 }
 
 // endOf follows a name's aliases within the inventory to the last of its names. ok is

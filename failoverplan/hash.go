@@ -23,7 +23,7 @@ func hash(p *Plan) string {
 		Follows  []Follower
 		LeaveOut []LeftOut
 		Steps    []Step
-	}{2, p.Kind, p.Mode, p.Force, p.Case, p.From, p.To, p.Stations, p.DNS, p.Lower, p.Restore, p.Follows, p.LeaveOut, p.Steps})
+	}{3, p.Kind, p.Mode, p.Force, p.Case, p.From, p.To, p.Stations, p.DNS, p.Lower, p.Restore, p.Follows, p.LeaveOut, p.Steps})
 	if err != nil {
 		panic("failoverplan: a plan of plain values cannot fail to marshal: " + err.Error())
 	}

@@ -68,23 +68,24 @@ func field(s, key string) string {
 
 // owners stops, softly, every changing name that another controller holds for its own:
 // it would write the old value back.
-func (w *dnsWork) owners(changes map[string]*ZoneChange) {
+func (w *dnsWork) owners(changes map[Place]*ZoneChange) {
 	if len(w.r.Owners) == 0 {
 		return
 	}
-	last := ""
-	for _, z := range sortedZones(changes) {
+	told := map[string]bool{}
+	for _, z := range w.sortedZones(changes) {
 		for _, c := range z.Changes {
-			o, owned := w.r.Owners[c.After.Name]
-			if !owned || c.After.Name == last {
+			name := c.After.Name
+			o, owned := w.r.Owners[name]
+			if !owned || told[name] {
 				continue
 			}
-			last = c.After.Name
+			told[name] = true
 			who := o.Controller
 			if o.ID != "" {
 				who += " (" + clip(o.ID) + ")"
 			}
-			w.stop(w.r.Topology.Domains[w.domain[last]], Stop{
+			w.stop(w.r.Topology.Domains[w.domain[name]], Stop{
 				Gate: "other-owner", Soft: true,
 				Evidence:   fmt.Sprintf("is owned by %s, says TXT %s: it would write the old value back", who, o.Mark),
 				ClearsWhen: ownerAdvice(o.Controller),

@@ -124,7 +124,8 @@ type Step struct {
 	// done; they never stop the run.
 	BestEffort bool `json:"best_effort,omitempty"`
 	// AnyOf: of the steps of a group with the same word here (a zone that several providers
-	// hold) one has to succeed; the others may fail.
+	// hold) one has to succeed. The others do not stop the run; it ends part-way then, and a
+	// resume tries them again.
 	AnyOf string `json:"any_of,omitempty"`
 	// OnFail says what becomes of the names already switched when the step fails.
 	OnFail OnFail `json:"on_fail,omitempty"`
@@ -156,9 +157,12 @@ type RecordChange struct {
 // ZoneChange is one zone's part of the plan: written in one atomic batch where the
 // provider can (promise 4).
 type ZoneChange struct {
-	Zone     string         `json:"zone"`
-	Provider string         `json:"provider"`
-	Changes  []RecordChange `json:"changes"`
+	Zone     string `json:"zone"`
+	Provider string `json:"provider"`
+	// Also are the other providers that hold the zone: each has a change of its own, unless
+	// it has the new values already.
+	Also    []string       `json:"also,omitempty"`
+	Changes []RecordChange `json:"changes"`
 }
 
 // WayBack says beforehand whether what the plan does to DNS could be taken back.
@@ -227,6 +231,8 @@ type Plan struct {
 	// commit; the values stay.
 	Lower   []ZoneChange `json:"lower,omitempty"`
 	Restore []ZoneChange `json:"restore,omitempty"`
+	// Away lists the providers that do not tell their records now; no part of the hash.
+	Away []Away `json:"away,omitempty"`
 	// Follows lists the names that move without a change of their own.
 	Follows []Follower `json:"follows,omitempty"`
 	// Stops lists the names that cannot be switched, in the order of the inventory.
@@ -256,7 +262,7 @@ func (p *Plan) Blocked() []Gate {
 	return out
 }
 
-// Records counts the record sets that the plan changes.
+// Records counts the record sets that the plan writes, at each provider of their zone.
 func (p *Plan) Records() int {
 	n := 0
 	for _, z := range p.DNS {
@@ -280,7 +286,7 @@ func (p *Plan) Change(s Step) (z ZoneChange, ok bool) {
 		return z, false
 	}
 	for _, z := range zs {
-		if z.Zone == s.Zone {
+		if z.Zone == s.Zone && z.Provider == s.Provider {
 			return z, true
 		}
 	}
@@ -297,15 +303,35 @@ func (p *Plan) Wait() uint32 {
 }
 
 // Names counts the names that the plan changes.
-func (p *Plan) Names() int {
-	n := 0
+func (p *Plan) Names() int { return len(p.Moved()) }
+
+// Moved lists the names that the plan changes, zone by zone, each once.
+func (p *Plan) Moved() []string {
+	var out []string
+	seen := map[string]bool{}
 	for _, z := range p.DNS {
-		last := ""
-		for _, c := range z.Changes { // sorted by name
-			if c.After.Name != last {
-				n, last = n+1, c.After.Name
+		for _, c := range z.Changes {
+			if !seen[c.After.Name] {
+				seen[c.After.Name] = true
+				out = append(out, c.After.Name)
 			}
 		}
 	}
-	return n
+	return out
+}
+
+// where names the zone, and the provider where it is one of several.
+func (z ZoneChange) where() string {
+	if len(z.Also) == 0 {
+		return z.Zone
+	}
+	return z.Zone + " at " + z.Provider
+}
+
+// anyOf is the word of steps of which one is enough: "" for a zone of one provider.
+func (z ZoneChange) anyOf() string {
+	if len(z.Also) == 0 {
+		return ""
+	}
+	return "zone " + z.Zone
 }

@@ -24,6 +24,8 @@ type Request struct {
 	Live map[string][]RecordSet
 	// LiveProblems: zone -> why its records could not be read through the provider.
 	LiveProblems map[string]string
+	// Also is what the further providers of the zones tell.
+	Also []Held
 	// LeaveOut takes names out of the plan, each with its reason.
 	LeaveOut []LeftOut
 	// GracefulTTL asks for lowered TTLs before a planned switch; a forced one never waits.
@@ -65,7 +67,11 @@ func Make(r Request) (*Plan, error) {
 	p.Gates = gatesFor(r.Kind, r.Topology, r.Situation, j, to, stations, r.Limits)
 	dns := dnsChanges(r, to, stations)
 	p.DNS, p.Follows, p.Stops = dns.zones, dns.follows, append([]Stop{}, dns.stops...)
+	p.Away = dns.away
 	p.Gates = append(p.Gates, dns.gates...)
+	if dns.evened > 0 {
+		p.Because = append(p.Because, fmt.Sprintf("%d names differ between the providers of their zone; this switch makes them equal", dns.evened))
+	}
 	if len(p.DNS) > 0 {
 		p.OnFailedWrite = onFailedWrite(r.OnFailedWrite, p.Mode)
 	}

@@ -193,7 +193,7 @@ func safe(t *testing.T, seed uint64, r Request, p *Plan) {
 	for _, z := range p.DNS {
 		in := map[SetKey]bool{}
 		for _, c := range z.Changes {
-			in[SetKey{c.After.Name, c.After.Type}] = true
+			in[SetKey{Name: c.After.Name, Type: c.After.Type}] = true
 		}
 		for _, c := range z.Changes {
 			n := c.After.Name
@@ -207,7 +207,7 @@ func safe(t *testing.T, seed uint64, r Request, p *Plan) {
 				t.Fatalf("seed %d: %s %s would be removed", seed, n, c.After.Type)
 			}
 			for _, s := range r.Live[z.Zone] {
-				if s.Name == n && (s.Type == "A" || s.Type == "AAAA") && !in[SetKey{n, s.Type}] && c.After.Type != "HTTPS" {
+				if s.Name == n && (s.Type == "A" || s.Type == "AAAA") && !in[SetKey{Name: n, Type: s.Type}] && c.After.Type != "HTTPS" {
 					t.Fatalf("seed %d: %s %s stays behind", seed, n, s.Type)
 				}
 			}

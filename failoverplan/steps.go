@@ -48,7 +48,7 @@ func lowerTTLs(b *builder, p *Plan, wait uint32) {
 	for _, z := range p.Lower {
 		b.add(Step{
 			Phase: PhasePrepare, Action: ActLowerTTL, Risk: R2, Zone: z.Zone, Provider: z.Provider,
-			Title: fmt.Sprintf("Lower the TTL of %d record sets of %s", len(z.Changes), z.Zone), Undo: "write the exact previous TTLs",
+			Title: fmt.Sprintf("Lower the TTL of %d record sets of %s", len(z.Changes), z.where()), Undo: "write the exact previous TTLs",
 			Why: "then resolvers forget the old answer soon after the switch",
 		})
 	}
@@ -65,7 +65,7 @@ func restoreTTLs(b *builder, p *Plan) {
 	for _, z := range p.Restore {
 		b.add(Step{
 			Phase: PhaseCommit, Action: ActRestoreTTL, Risk: R2, Zone: z.Zone, Provider: z.Provider,
-			Title: fmt.Sprintf("Restore the TTL of %d record sets of %s", len(z.Changes), z.Zone), Undo: "write the short TTLs again",
+			Title: fmt.Sprintf("Restore the TTL of %d record sets of %s", len(z.Changes), z.where()), Undo: "write the short TTLs again",
 			Why: "once the run is committed",
 		})
 	}
@@ -172,8 +172,8 @@ func pointNames(b *builder, p *Plan, to string) {
 	b.next()
 	for _, z := range p.DNS {
 		b.add(Step{
-			Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider,
-			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.Zone, to), Undo: "write the exact previous values and TTLs", OnFail: p.OnFailedWrite,
+			Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider, AnyOf: z.anyOf(),
+			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.where(), to), Undo: "write the exact previous values and TTLs", OnFail: p.OnFailedWrite,
 		})
 	}
 	b.next()
@@ -217,10 +217,23 @@ func proveUsers(b *builder, p *Plan, to string) {
 		return
 	}
 	b.next()
-	b.add(Step{
-		Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to,
-		Title: "Every authoritative server answers with " + to,
-	})
+	alone := false
+	for _, z := range p.DNS {
+		if len(z.Also) == 0 {
+			alone = true
+			continue
+		}
+		b.add(Step{
+			Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to, Zone: z.Zone, Provider: z.Provider, AnyOf: z.anyOf(),
+			Title: fmt.Sprintf("Every authoritative server of %s answers with %s", z.where(), to),
+		})
+	}
+	if alone {
+		b.add(Step{
+			Phase: PhasePropagate, Action: ActVerifyAuthoritative, Risk: R0, Site: to,
+			Title: "Every authoritative server answers with " + to,
+		})
+	}
 	b.add(Step{Phase: PhaseVerify, Action: ActVerifyUsers, Risk: R0, Site: to, Title: "Every name is served by the gateway of " + to})
 	b.add(Step{Phase: PhasePropagate, Action: ActVerifyResolvers, Risk: R0, Site: to, BestEffort: true, Title: "Watched resolvers forget the old answer"})
 }

@@ -5,8 +5,8 @@ import "cmp"
 // Choreography of TTLs for a planned switch: lower them, let the old ones run out, switch,
 // and put them back once the run is committed. Meanwhile every way back is quick.
 
-// SetKey names one record set.
-type SetKey struct{ Name, Type string }
+// SetKey names one record set at a provider.
+type SetKey struct{ Name, Type, Provider string }
 
 // autoTTL in seconds is what a TTL of 1 stands for where the floor is higher: "automatic"
 // (Cloudflare: 300 s).
@@ -29,12 +29,12 @@ func choreograph(r Request, p *Plan) (wait uint32) {
 	}
 	for n := range p.DNS {
 		z := &p.DNS[n]
-		floor := r.MinTTL[z.Provider]
-		lower := ZoneChange{Zone: z.Zone, Provider: z.Provider}
+		floor := floor(r, z.Zone)
+		lower := ZoneChange{Zone: z.Zone, Provider: z.Provider, Also: z.Also}
 		for i := range z.Changes {
 			c := &z.Changes[i]
 			low := max(want[c.After.Name], floor)
-			old := lives(c.Before.TTL, floor)
+			old := lives(c.Before.TTL, r.MinTTL[z.Provider])
 			if len(c.Before.Values) > 0 && old > low {
 				short := c.Before
 				short.TTL = low
@@ -74,14 +74,14 @@ func owed(r Request, p *Plan) {
 // owe notes the TTL that a set gets back after the commit: what an earlier run that was
 // never committed owes it, else home.
 func owe(r Request, p *Plan, z *ZoneChange, c RecordChange, home uint32) {
-	if ttl, ok := r.OwedTTL[SetKey{c.After.Name, c.After.Type}]; ok {
+	if ttl, ok := r.OwedTTL[SetKey{Name: c.After.Name, Type: c.After.Type, Provider: z.Provider}]; ok {
 		home = ttl
 	}
 	if len(c.After.Values) == 0 || home == c.After.TTL {
 		return
 	}
-	if k := len(p.Restore); k == 0 || p.Restore[k-1].Zone != z.Zone {
-		p.Restore = append(p.Restore, ZoneChange{Zone: z.Zone, Provider: z.Provider})
+	if k := len(p.Restore); k == 0 || p.Restore[k-1].Zone != z.Zone || p.Restore[k-1].Provider != z.Provider {
+		p.Restore = append(p.Restore, ZoneChange{Zone: z.Zone, Provider: z.Provider, Also: z.Also})
 	}
 	after := c.After
 	after.TTL = home

@@ -71,11 +71,11 @@ func TestChoreographyOfSingleSets(t *testing.T) {
 			for i := range r.Live["example.test"] {
 				r.Live["example.test"][i].TTL = 5
 			}
-			r.OwedTTL = map[SetKey]uint32{{pvg, "A"}: 1800}
+			r.OwedTTL = map[SetKey]uint32{{pvg, "A", "main"}: 1800}
 		}, 0, 0, 5, 1800},
 		{"owed in an emergency", func(r *Request) {
 			r.GracefulTTL = false
-			r.OwedTTL = map[SetKey]uint32{{pvg, "A"}: 1800}
+			r.OwedTTL = map[SetKey]uint32{{pvg, "A", "main"}: 1800}
 		}, 0, 0, 30, 1800},
 		{"never in a forced switch", func(r *Request) { r.Force = true }, 0, 0, 30, 0},
 		{"never when something is down", func(r *Request) { r.Situation.setPlatform("primary", Business, Down) }, 0, 0, 30, 0},
@@ -117,7 +117,7 @@ func TestAFailbackCanBeChoreographed(t *testing.T) {
 func TestTTLsAreInTheHash(t *testing.T) {
 	r := planned()
 	a := mustPlan(t, r)
-	r.OwedTTL = map[SetKey]uint32{{pvg, "A"}: 1800}
+	r.OwedTTL = map[SetKey]uint32{{pvg, "A", "main"}: 1800}
 	if b := mustPlan(t, r); a.Hash == b.Hash {
 		t.Error("another TTL after the commit is another approval")
 	}

@@ -76,6 +76,7 @@ func (s *dnsScreen) view(a *app, w, h int) []string {
 			points = t.T("not known")
 		}
 		lines = append(lines, a.section(d.Name+" "+d.Type, w-24)+" "+th.Faint.Render(th.Glyphs.Arrow)+" "+th.Strong.Render(points))
+		lines = append(lines, a.differLines(d, w)...)
 		for _, x := range d.Authoritative {
 			lines = append(lines, a.answerLine(t.T("authoritative"), x, d.PointsAt, srvW, valW, w))
 		}

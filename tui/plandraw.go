@@ -110,6 +110,7 @@ func expectations(a *app, p *failoverplan.Plan) []string {
 		out = append(out,
 			t.T("users of %s reach %s", strings.Join(p.Stations, ", "), p.To),
 			t.T("resolvers may answer %s for %d s more (the old TTL)", p.From, ttl))
+		out = append(out, providerLines(a, p)...)
 	}
 	if feeds > 0 {
 		out = append(out, t.T("the upstream moves to %s", p.To))

@@ -114,16 +114,13 @@ func (k *checker) zones() {
 		case !k.broken("dns.providers"):
 			k.reference(path+".provider", "provider", z.Provider, providers)
 		}
-		if was, one := bound[z.Provider]; one && was != "" {
-			k.add(path+".provider", fmt.Sprintf("%s.provider: %s has a hosted_zone_id and already holds zone %s", path, z.Provider, was), "one zone for a provider with a hosted_zone_id", "add a provider for this zone")
-		} else if one {
-			bound[z.Provider] = z.Name
-		}
+		k.oneZone(bound, path, z.Provider, z.Name)
 		if len(z.Authoritative) == 0 {
 			k.add(path+".authoritative", path+" names no authoritative servers", "at least one host:port: they tell whether a switch has arrived", "add \"authoritative: [ADDRESS:53]\"")
 		}
 		servers := map[string]string{}
 		k.answering(servers, path, z.Authoritative)
+		k.twins(servers, bound, path, z, providers)
 		k.delegation(path, z)
 	}
 }
@@ -170,6 +167,36 @@ func (k *checker) answering(seen map[string]string, path string, addresses []str
 		at := item(path+".authoritative", j)
 		k.hostPort(at, a)
 		k.unique(seen, at, "server", a)
+	}
+}
+
+// twins checks the further providers of a zone. Every server belongs to one provider: it
+// is asked whether that provider's write has arrived.
+func (k *checker) twins(servers, bound map[string]string, path string, z Zone, providers []string) {
+	seen := map[string]string{z.Provider: path + ".provider"}
+	for j, t := range z.Also {
+		at := item(path+".also", j)
+		switch {
+		case t.Provider == "":
+			k.add(at+".provider", at+".provider is missing", "the name of a provider", "add \"provider: ...\"")
+		case !k.broken("dns.providers") && k.reference(at+".provider", "provider", t.Provider, providers):
+			k.unique(seen, at+".provider", "provider", t.Provider)
+			k.oneZone(bound, at, t.Provider, z.Name)
+		}
+		if len(t.Authoritative) == 0 {
+			k.add(at+".authoritative", at+" names no authoritative servers", "at least one host:port: they tell whether a switch has arrived", "add \"authoritative: [ADDRESS:53]\"")
+		}
+		k.answering(servers, at, t.Authoritative)
+	}
+}
+
+// oneZone: a provider with a hosted_zone_id holds the one zone of that id.
+func (k *checker) oneZone(bound map[string]string, path, provider, zone string) {
+	switch was, one := bound[provider]; {
+	case one && was != "" && was != zone:
+		k.add(path+".provider", fmt.Sprintf("%s.provider: %s has a hosted_zone_id and already holds zone %s", path, provider, was), "one zone for a provider with a hosted_zone_id", "add a provider for this zone")
+	case one:
+		bound[provider] = zone
 	}
 }
 

@@ -289,7 +289,8 @@ type Provider struct {
 type Zone struct {
 	Name          string   `yaml:"name"`
 	Provider      string   `yaml:"provider"`      // name of the provider that holds it
-	Authoritative []string `yaml:"authoritative"` // host:port of every server that answers for it
+	Authoritative []string `yaml:"authoritative"` // host:port of every server that answers for it (from this provider, where there are several)
+	Also          []Twin   `yaml:"also"`          // further providers that hold the same zone and are kept equal
 	// Discover: `dns check` and the board also ask the parent zone and the zone itself who
 	// answers for it, compare the two NS sets, and look at every address of every name
 	// server in them, listed under authoritative or not.
@@ -307,6 +308,13 @@ type NameServer struct {
 	Name string `yaml:"name"`
 	// Addresses: host:port of each.
 	Addresses []string `yaml:"addresses"`
+}
+
+// Twin is a further provider of a zone. A switch writes at all of them side by side and
+// needs one; where another was not reached, the run says so and can be resumed.
+type Twin struct {
+	Provider      string   `yaml:"provider"`      // name of the provider that holds the zone, too
+	Authoritative []string `yaml:"authoritative"` // host:port of every server that answers from this provider
 }
 
 // Resolver is a resolver whose users we care for.

@@ -85,6 +85,7 @@ func reference(t *testing.T) string {
 		{"dns.providers[]", "Provider"},
 		{"dns.zones[]", "Zone"},
 		{"dns.zones[].name_servers[]", "NameServer"},
+		{"dns.zones[].also[]", "Twin"},
 		{"dns.resolvers[]", "Resolver"},
 		{"dns.service", "Service"},
 		{"dns.armed", "Armed"},

@@ -120,7 +120,7 @@ func refine(t *testing.T, defs gen.Definitions) {
 		"Site":   {"name", "weight", "gateway"}, "Gateway": {"url"},
 		"Subsystem": {"name", "url"}, "Component": {"name", "kind"}, "Mirror": {"from", "connectors"},
 		"Station": {"name"}, "Domain": {"name"}, "DNS": {"providers", "zones"}, "Provider": {"name", "kind"},
-		"Zone": {"name", "provider", "authoritative"}, "NameServer": {"name", "addresses"}, "Resolver": {"name", "address"}, "Service": {"scheme"},
+		"Zone": {"name", "provider", "authoritative"}, "NameServer": {"name", "addresses"}, "Twin": {"provider", "authoritative"}, "Resolver": {"name", "address"}, "Service": {"scheme"},
 		"Upstream": {"name", "switch"}, "FeedSwitch": {"url"},
 		"Policy": {"platform", "kind", "policy"}, "Relation": {"between"},
 	} {
@@ -144,10 +144,10 @@ func refine(t *testing.T, defs gen.Definitions) {
 	enum("Relation", "scope", storeKindNames())
 	pattern(labelForm.String(), "Site.name", "Subsystem.name", "Component.name", "Provider.name", "Resolver.name", "Upstream.name", "Upstream.kinds")
 	pattern(stationForm.String(), "Station.name")
-	pattern(hostPortPattern, "Component.address", "Component.brokers", "Replication.address", "Provider.server", "Zone.authoritative", "Zone.parents", "NameServer.addresses", "Resolver.address")
+	pattern(hostPortPattern, "Component.address", "Component.brokers", "Replication.address", "Provider.server", "Zone.authoritative", "Zone.parents", "NameServer.addresses", "Twin.authoritative", "Resolver.address")
 	pattern(urlPattern, "Gateway.url", "Subsystem.url", "Component.url", "Replication.url", "Provider.base_url", "FeedSwitch.url")
 	pattern("^/", "Gateway.health_path", "Gateway.check_path", "Service.path")
-	for _, list := range []string{"Config.sites", "Config.domains", "DNS.providers", "DNS.zones", "Zone.authoritative", "NameServer.addresses", "Relation.between", "Mirror.connectors"} {
+	for _, list := range []string{"Config.sites", "Config.domains", "DNS.providers", "DNS.zones", "Zone.authoritative", "NameServer.addresses", "Twin.authoritative", "Relation.between", "Mirror.connectors"} {
 		typ, key, _ := strings.Cut(list, ".")
 		p, _ := defs[typ].Properties.Get(key)
 		n := uint64(1)

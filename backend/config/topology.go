@@ -53,7 +53,7 @@ func (c *Config) Topology() *failoverplan.Topology {
 	}
 	for _, d := range c.Domains {
 		t.Domains = append(t.Domains, failoverplan.Domain{
-			Name: d.Name, Station: d.Station, Zone: d.Zone, Provider: c.providerName(d.Zone),
+			Name: d.Name, Station: d.Station, Zone: d.Zone, Provider: c.providerName(d.Zone), Also: c.twinNames(d.Zone),
 			Types: slices.Clone(d.Types), TTL: uint32(d.TTL.D().Seconds()), SwitchTTL: uint32(d.SwitchTTL.D().Seconds()),
 		})
 	}
@@ -114,6 +114,16 @@ func (c *Config) providerName(zone string) string {
 		return z.Provider
 	}
 	return ""
+}
+
+// twinNames are the further providers of a zone.
+func (c *Config) twinNames(zone string) []string {
+	z, _ := c.ZoneNamed(zone)
+	var out []string
+	for _, t := range z.Also {
+		out = append(out, t.Provider)
+	}
+	return out
 }
 
 // ZoneNamed returns a configured zone; ok is false when there is none of that name.

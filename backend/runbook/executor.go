@@ -68,6 +68,9 @@ func (s *Scene) Fact(key string) string {
 	return s.r.facts[key]
 }
 
+// StateOf is where a step of this run stands.
+func (s *Scene) StateOf(step string) string { return s.x.state(s.r, step) }
+
 // SetFact journals a fact; it is on disk when SetFact returns.
 func (s *Scene) SetFact(ctx context.Context, key, value string) error {
 	return s.x.write(ctx, s.r, s.id, journal.RunFact, runFact{Key: key, Value: value})
@@ -177,6 +180,10 @@ func (x *Executor) through(ctx context.Context, r *record, id string, stop <-cha
 			return x.failed(ctx, sc, group, err)
 		}
 	}
+	if behind := x.behind(r, steps); behind != "" {
+		next := fmt.Sprintf("`dutyops runs resume %s --yes` makes them equal as soon as it answers, `dutyops runs rollback %s --yes` takes everything back", id, id)
+		return x.park(ctx, r, id, behind, next)
+	}
 	if err := x.write(ctx, r, id, journal.RunClosed, end); err != nil {
 		return r.snapshot(), fmt.Errorf("%w: every step is done, but the end could not be journaled: %w", ErrParked, err)
 	}
@@ -264,6 +271,7 @@ func (x *Executor) step(ctx context.Context, sc *Scene, s failoverplan.Step) err
 	case err == nil:
 	case s.BestEffort || s.AnyOf != "":
 		out.State, out.Error = StepSkipped, err.Error()
+		out.Untouched = s.AnyOf != "" && (errors.Is(err, ErrRefused) || errors.Is(err, ErrWorldChanged))
 	default:
 		out.State, out.Error = StepFailed, err.Error()
 		out.Untouched = errors.Is(err, ErrRefused)
@@ -392,7 +400,8 @@ func (x *Executor) touched(r *record) bool {
 		if r.opening.Plan.Steps[i].Risk == failoverplan.R0 {
 			continue
 		}
-		if s.State == StepDone || s.State == StepRunning || (s.State == StepFailed && !s.Untouched) {
+		halfway := s.State == StepFailed || s.State == StepSkipped && r.opening.Plan.Steps[i].AnyOf != ""
+		if s.State == StepDone || s.State == StepRunning || halfway && !s.Untouched {
 			return true
 		}
 	}

@@ -197,7 +197,9 @@ func (r *record) opened(e journal.Entry) error {
 		State: RunRunning, Started: e.At, Plan: p, DNS: RunDNS{RecordsPlanned: p.Records(), Zones: []string{}},
 	}
 	for _, z := range p.DNS {
-		r.run.DNS.Zones = append(r.run.DNS.Zones, z.Zone)
+		if !slices.Contains(r.run.DNS.Zones, z.Zone) {
+			r.run.DNS.Zones = append(r.run.DNS.Zones, z.Zone)
+		}
 	}
 	for _, s := range p.Steps {
 		r.run.Steps = append(r.run.Steps, RunStep{

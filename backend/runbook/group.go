@@ -51,7 +51,7 @@ func (x *Executor) anyOf(sc *Scene, all []failoverplan.Step) error {
 	}
 	for _, w := range words {
 		if !good[w] {
-			return fmt.Errorf("%s: none of its providers could be written: %s", w, strings.Join(why[w], "; "))
+			return fmt.Errorf("%s: not one of its providers is as planned: %s", w, strings.Join(why[w], "; "))
 		}
 	}
 	return nil
@@ -100,7 +100,24 @@ func (x *Executor) mayHaveActed(r *record, id string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	st := r.step(id)
-	return mayHaveActed(st.State) && !(st.State == StepFailed && st.Untouched)
+	return mayHaveActed(st.State) && !((st.State == StepFailed || st.State == StepSkipped) && st.Untouched)
+}
+
+// behind says what of several, of which one was enough, is not as planned; "" = nothing.
+// The run has then done all it could, and is not at its end.
+func (x *Executor) behind(r *record, steps []failoverplan.Step) string {
+	var out []string
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, s := range steps {
+		if st := r.step(s.ID); s.AnyOf != "" && st.State != StepDone && st.State != StepAlready {
+			out = append(out, fmt.Sprintf("%s: %s", s.Title, st.Error))
+		}
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return "everything else is done, but the providers of a zone are not equal: " + strings.Join(out, "; ")
 }
 
 // Tell shows what a step in progress waits for. It is not journaled: the outcome has

@@ -58,10 +58,10 @@ func Markdown(r Run) string {
 		}
 	}
 	if r.Plan != nil && len(r.Plan.DNS) > 0 {
-		p("\n## DNS\n\n%d of %d record sets changed with %d requests.\n\n| name | type | before | after |\n|---|---|---|---|\n", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls)
+		p("\n## DNS\n\n%d of %d record sets changed with %d requests.\n\n| name | type | provider | before | after |\n|---|---|---|---|---|\n", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls)
 		for _, z := range r.Plan.DNS {
 			for _, c := range z.Changes {
-				p("| %s | %s | %s | %s |\n", c.After.Name, c.After.Type, setText(c.Before), setText(c.After))
+				p("| %s | %s | %s | %s | %s |\n", c.After.Name, c.After.Type, z.Provider, setText(c.Before), setText(c.After))
 			}
 		}
 	}

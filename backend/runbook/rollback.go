@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/journal"
@@ -29,18 +30,25 @@ func (x *Executor) Rollback(ctx context.Context, id, operator, reason string, st
 		return r.snapshot(), err
 	}
 	sc := &Scene{Plan: r.opening.Plan, x: x, id: id, r: r}
+	var left []string // of several, each of which is taken back for itself
 	for _, s := range slices.Backward(r.opening.Plan.Steps) {
 		state := x.state(r, s.ID)
 		a := x.Actions[s.Action]
-		if a.Undo == nil || !mayHaveActed(state) {
+		if a.Undo == nil || !mayHaveActed(state) || s.AnyOf != "" && !x.mayHaveActed(r, s.ID) {
 			continue
 		}
 		if halted(ctx, stop) {
 			return x.parkRollback(ctx, r, id, "stopped by the operator before undoing: "+s.Title)
 		}
-		if err := x.undo(ctx, sc, s, a); err != nil {
+		switch err := x.undo(ctx, sc, s, a); {
+		case err != nil && s.AnyOf != "":
+			left = append(left, fmt.Sprintf("undo %s: %v", s.Title, err))
+		case err != nil:
 			return x.parkRollback(ctx, r, id, fmt.Sprintf("undo %s: %v", s.Title, err))
 		}
+	}
+	if len(left) > 0 {
+		return x.parkRollback(ctx, r, id, "everything else is taken back: "+strings.Join(left, "; "))
 	}
 	if err := x.write(ctx, r, id, journal.RunClosed, runClosed{State: RunRolledBack, Next: "`dutyops status` shows where things stand"}); err != nil {
 		return r.snapshot(), err
@@ -57,7 +65,11 @@ func mayHaveActed(state string) bool {
 }
 
 func (x *Executor) parkRollback(ctx context.Context, r *record, id, problem string) (Run, error) {
-	next := fmt.Sprintf("`dutyops runs rollback %s --yes` goes on undoing", id)
+	return x.park(ctx, r, id, problem, fmt.Sprintf("`dutyops runs rollback %s --yes` goes on undoing", id))
+}
+
+// park ends a run part-way, with the way on.
+func (x *Executor) park(ctx context.Context, r *record, id, problem, next string) (Run, error) {
 	if err := x.write(ctx, r, id, journal.RunClosed, runClosed{State: RunParked, Problem: problem, Next: next}); err != nil {
 		return r.snapshot(), err
 	}
@@ -74,17 +86,16 @@ func (x *Executor) undo(ctx context.Context, sc *Scene, s failoverplan.Step, a A
 	defer cancel()
 	res, err := a.Undo(tctx, sc, s)
 	out := stepOutcome{Step: s.ID, State: StepUndone, Evidence: res.Evidence, Changed: res.Changed, APICalls: res.APICalls}
-	optional := s.BestEffort || s.AnyOf != ""
 	if err != nil {
 		out.State, out.Error = StepFailed, err.Error()
-		if optional {
+		if s.BestEffort {
 			out.State = StepSkipped
 		}
 	}
 	if werr := x.write(ctx, sc.r, sc.id, journal.StepOutcome, out); werr != nil {
 		return werr
 	}
-	if err != nil && !optional {
+	if err != nil && !s.BestEffort {
 		return err
 	}
 	return nil

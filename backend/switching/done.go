@@ -48,7 +48,7 @@ func (s *Switch) Invert(zc failoverplan.ZoneChange) failoverplan.ZoneChange { re
 // Invert returns the change that takes zc back: exact previous values and TTLs, in the
 // same order. A pure function; Invert twice is the change itself.
 func Invert(zc failoverplan.ZoneChange) failoverplan.ZoneChange {
-	out := failoverplan.ZoneChange{Zone: zc.Zone, Provider: zc.Provider, Changes: make([]failoverplan.RecordChange, len(zc.Changes))}
+	out := failoverplan.ZoneChange{Zone: zc.Zone, Provider: zc.Provider, Also: zc.Also, Changes: make([]failoverplan.RecordChange, len(zc.Changes))}
 	for i, c := range zc.Changes {
 		out.Changes[i] = failoverplan.RecordChange{Station: c.Station, Before: c.After, After: c.Before}
 	}

@@ -50,18 +50,12 @@ const (
 	maxPause   = time.Second
 )
 
-// VerifyAuthoritative asks every authoritative server of every changed zone for every
-// changed set, again and again, until all give exactly the new one or ctx ends. Rows
+// VerifyAuthoritative asks every authoritative server that answers from a change's provider
+// for every changed set, again and again, until all give exactly the new one or ctx ends. Rows
 // that agreed are not asked again. The board is complete also with an error, which is
 // ErrNotAgreed with what is missing.
 func (s *Switch) VerifyAuthoritative(ctx context.Context, changes []failoverplan.ZoneChange) (Board, error) {
-	return s.verify(ctx, changes, func(zone string) ([]propagation.Server, error) {
-		z, ok := s.zones[zone]
-		if !ok || len(z.Authoritative) == 0 {
-			return nil, fmt.Errorf("zone %s has no authoritative servers in the configuration: add them under dns.zones", zone)
-		}
-		return z.servers(), nil
-	}, nil)
+	return s.verify(ctx, changes, s.answering, true, nil)
 }
 
 // VerifyResolvers does the same with the watched resolvers; rows with an old answer
@@ -73,8 +67,47 @@ func (s *Switch) VerifyResolvers(ctx context.Context, changes []failoverplan.Zon
 // WatchResolvers does so, and tells how far they are whenever that has changed. tell is
 // called by several goroutines, one at a time; it must not block.
 func (s *Switch) WatchResolvers(ctx context.Context, changes []failoverplan.ZoneChange, tell func(Progress)) (Board, error) {
-	servers := s.resolvers()
-	return s.verify(ctx, changes, func(string) ([]propagation.Server, error) { return servers, nil }, tell)
+	return s.verify(ctx, once(changes), s.watched, true, tell)
+}
+
+// GlanceAuthoritative is VerifyAuthoritative that asks once and waits for nothing.
+func (s *Switch) GlanceAuthoritative(ctx context.Context, changes []failoverplan.ZoneChange) (Board, error) {
+	return s.verify(ctx, changes, s.answering, false, nil)
+}
+
+// GlanceResolvers is VerifyResolvers that asks once and waits for nothing.
+func (s *Switch) GlanceResolvers(ctx context.Context, changes []failoverplan.ZoneChange) (Board, error) {
+	return s.verify(ctx, once(changes), s.watched, false, nil)
+}
+
+// answering are the servers that answer from a provider of a zone.
+func (s *Switch) answering(zone, provider string) ([]propagation.Server, error) {
+	servers := s.zones[zone].serversOf(provider)
+	if len(servers) == 0 {
+		return nil, fmt.Errorf("zone %s at %s has no authoritative servers in the configuration: add them under dns.zones", zone, provider)
+	}
+	return servers, nil
+}
+
+func (s *Switch) watched(string, string) ([]propagation.Server, error) { return s.resolvers(), nil }
+
+// once leaves a set that several providers get in the change of the first.
+func once(changes []failoverplan.ZoneChange) []failoverplan.ZoneChange {
+	type id struct{ zone, name, typ string }
+	seen := map[id]bool{}
+	out := make([]failoverplan.ZoneChange, 0, len(changes))
+	for _, z := range changes {
+		cs := make([]failoverplan.RecordChange, 0, len(z.Changes))
+		for _, c := range z.Changes {
+			if k := (id{z.Zone, c.After.Name, c.After.Type}); !seen[k] {
+				seen[k] = true
+				cs = append(cs, c)
+			}
+		}
+		z.Changes = cs
+		out = append(out, z)
+	}
+	return out
 }
 
 func (s *Switch) resolvers() []propagation.Server {
@@ -100,7 +133,7 @@ type pursuit struct {
 	open   []asked
 }
 
-func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, servers func(zone string) ([]propagation.Server, error), tell func(Progress)) (Board, error) {
+func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, servers func(zone, provider string) ([]propagation.Server, error), again bool, tell func(Progress)) (Board, error) {
 	var b Board
 	var all []*pursuit
 	at := map[string]*pursuit{}
@@ -108,7 +141,7 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 	for _, zc := range changes {
 		zone := dnsproviders.CanonicalName(zc.Zone)
 		zones = append(zones, zone)
-		ss, err := servers(zone)
+		ss, err := servers(zone, zc.Provider)
 		if err != nil {
 			return b, err
 		}
@@ -141,7 +174,7 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 	var wg sync.WaitGroup
 	report := progressOf(all, len(b.Rows), tell)
 	for i, p := range all {
-		wg.Go(func() { p.pursue(ctx, b.Rows, o, func() { report.server(i, p, b.Rows) }) })
+		wg.Go(func() { p.pursue(ctx, b.Rows, o, again, func() { report.server(i, p, b.Rows) }) })
 	}
 	wg.Wait()
 	var known []Delegation
@@ -155,15 +188,19 @@ func (s *Switch) verify(ctx context.Context, changes []failoverplan.ZoneChange, 
 	if b.Agreed == b.Total {
 		return b, nil
 	}
-	return b, fmt.Errorf("%w: %d of %d do: %s: %w", ErrNotAgreed, b.Agreed, b.Total, b.Differences(1)[0], ctx.Err())
+	err := fmt.Errorf("%w: %d of %d do: %s", ErrNotAgreed, b.Agreed, b.Total, b.Differences(1)[0])
+	if ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", err, ctx.Err())
+	}
+	return b, err
 }
 
-// pursue asks for the open rows again and again until all agree or ctx ends.
-func (p *pursuit) pursue(ctx context.Context, rows []Row, o propagation.Options, looked func()) {
+// pursue asks for the open rows, again and again until all agree or ctx ends.
+func (p *pursuit) pursue(ctx context.Context, rows []Row, o propagation.Options, again bool, looked func()) {
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		p.look(ctx, rows, o)
 		looked()
-		if len(p.open) == 0 {
+		if len(p.open) == 0 || !again {
 			return
 		}
 		t := time.NewTimer(pause)

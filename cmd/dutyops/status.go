@@ -1,7 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -205,6 +208,26 @@ func (a *app) printDomains(ds []backend.DomainStatus) {
 		fmt.Fprintf(w, "  %s\t%s\t%s\t-> %s\tauthoritative %s\tresolvers %s\n", d.Name, d.Type, d.Station, at, answers(d.Authoritative), answers(d.Resolvers))
 	}
 	_ = w.Flush()
+	a.printDiffering(ds)
+}
+
+// printDiffering tells of names that the providers of their zone hold differently.
+func (a *app) printDiffering(ds []backend.DomainStatus) {
+	by := map[string]bool{}
+	for _, d := range ds {
+		if len(d.ByProvider) == 0 {
+			continue
+		}
+		var parts []string
+		for _, p := range d.ByProvider {
+			parts = append(parts, fmt.Sprintf("%s -> %s (%s)", p.Provider, cmp.Or(p.Site, "unknown"), strings.Join(p.Values, " ")))
+		}
+		a.printf("  PROVIDERS DIFFER on %s %s: %s\n", d.Name, d.Type, strings.Join(parts, ", "))
+		by[d.EvenBy] = true
+	}
+	for _, c := range slices.Sorted(maps.Keys(by)) {
+		a.printf("  `%s` makes them equal\n", c)
+	}
 }
 
 func answers(as []backend.ServerAnswer) string {

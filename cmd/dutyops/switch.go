@@ -122,9 +122,15 @@ func (a *app) printPlan(p *failoverplan.Plan) {
 	a.printNames(p)
 	a.printf("\nrecords\n")
 	for _, z := range p.DNS {
+		if len(z.Also) > 0 {
+			a.printf("  %s at %s, kept equal with %s\n", z.Zone, z.Provider, strings.Join(z.Also, ", "))
+		}
 		for _, c := range z.Changes {
 			a.printf("  %-6s %-30s %-4s %s -> %s\n", c.Station, c.After.Name, c.After.Type, set(c.Before), set(c.After))
 		}
+	}
+	for _, x := range p.Away {
+		a.printf("  AWAY: %s does not tell the records of %s (%s): shown are %s; the other provider goes on, and `dutyops runs resume` makes them equal\n", x.Provider, x.Zone, x.Problem, x.From)
 	}
 	if p.OnFailedWrite != "" {
 		a.printf("\nwhen a write fails: %s\n", map[failoverplan.OnFail]string{

@@ -17,5 +17,7 @@ func zhSwitch() map[string]string {
 		"keeps what the run did and restores the TTLs; from then on it is not rolled back": "保留该操作的结果并恢复 TTL; 此后不能再回滚",
 		"What the run did stays. From then on the way back is a failback.":                 "该操作的结果将保留。此后要回去只能回切。",
 		"%s left": "还剩 %s",
+		"%s does not tell the records of %s: the other provider goes on, and a resume makes them equal": "%s 读不到 %s 的记录: 另一家服务商继续, 之后续行可使两家一致",
+		"the providers differ: %s": "服务商之间不一致: %s", "make them equal: %s": "使其一致: %s",
 	}
 }

@@ -88,6 +88,9 @@ func (s *session) showPlan(p *failoverplan.Plan) {
 	for _, x := range p.Follows {
 		s.print("  " + x.Name + " -> " + x.Target)
 	}
+	for _, x := range p.Away {
+		s.print("  " + s.tr.T("%s does not tell the records of %s: the other provider goes on, and a resume makes them equal", x.Provider, x.Zone))
+	}
 	for _, z := range p.DNS {
 		s.say("Records of %s (%s)", z.Zone, z.Provider)
 		for _, c := range z.Changes {
