@@ -17,8 +17,8 @@ type Observation struct {
 	Station, Zone string
 	Server        string
 	Authoritative bool
-	Values   []string
-	TTL      uint32 // seconds
+	Values        []string
+	TTL           uint32 // seconds
 	// Serial of the zone, at authoritative servers.
 	Serial uint32
 	At     time.Time
