@@ -165,7 +165,7 @@ func (a *rabbitAsker) look(ctx context.Context, c *conv, rc *rabbitConn, f *find
 		f.add(degraded("queue %s does not exist", a.t.Queue))
 		return nil // the broker has closed the channel
 	case errors.As(err, &ae) && ae.Code == amqp.AccessRefused:
-		c.extra("queue", "not allowed to see "+a.t.Queue)
+		c.extra("queue", "not allowed to see "+a.t.Queue+" (grant read on it)")
 		return nil
 	case errors.As(err, &ae) && ae.Code == amqp.ResourceLocked:
 		c.extra("queue", "exclusive to another connection")
@@ -239,6 +239,9 @@ func (a *rabbitAsker) ask(ctx context.Context, c *conv) answer {
 		v := a.mgmt.failedHTTP(ctx, c, mgmtErr)
 		if v.status == StatusUnknown {
 			note = ", alarms not visible: " + v.detail
+			if wantAMQP && a.t.User != "" { // the broker has just taken the password
+				note = ", alarms not visible: give " + a.t.User + " the tag monitoring"
+			}
 		} else {
 			f.add(degraded("takes logins, but its management API does not answer: %s", v.detail))
 		}

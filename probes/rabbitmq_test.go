@@ -167,7 +167,7 @@ func TestRabbitMQ(t *testing.T) {
 		{"a login that never ends", func(f *fakeRabbit, _ *Target) { f.mute = true }, nil, 200 * time.Millisecond, StatusDegraded, "greets, but the login takes longer than 200 ms"},
 		{"the same, and management knows why", func(f *fakeRabbit, _ *Target) { f.mute = true }, docs{"/api/health/checks/alarms": 401}, 200 * time.Millisecond, StatusUnknown, "wrong password for duty"},
 		{"management is gone", nil, docs{"/api/health/checks/alarms": 502}, 0, StatusDegraded, "its management API does not answer: answered 502"},
-		{"management wants another account", nil, docs{"/api/health/checks/alarms": 401}, 0, StatusUp, "alarms not visible: wrong password for duty"},
+		{"management wants another account", nil, docs{"/api/health/checks/alarms": 401}, 0, StatusUp, "alarms not visible: give duty the tag monitoring"},
 		{"refused over AMQP, management fine", func(_ *fakeRabbit, tg *Target) { tg.Address = nobodyListens(t) }, fine, 0, StatusDown, "refused: nothing listens"},
 		{"management alone", func(_ *fakeRabbit, tg *Target) { tg.Address = "" }, fine, 0, StatusUp, "no alarm"},
 		{"management alone, gone", func(_ *fakeRabbit, tg *Target) { tg.Address = "" }, docs{}, 0, StatusDown, "answered 404"},

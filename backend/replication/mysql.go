@@ -182,7 +182,7 @@ func hint(number uint16) string {
 	case 1044, 1045, 1698:
 		return " (check control.user and control.password of the component)"
 	case 1227:
-		return " (the control account needs READ ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR and RELOAD)"
+		return " (the control account needs READ ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR and RELOAD; MySQL 5.6 and 5.7: SUPER and RELOAD)"
 	case 1205:
 		return " (a session holds a table lock; end it, then try again)"
 	}

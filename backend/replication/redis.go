@@ -1,6 +1,7 @@
 package replication
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -82,12 +83,27 @@ func (s *redisStore) wrap(op string, err error) error {
 		if i := strings.Index(text, ", with args beginning with"); i > 0 {
 			text = text[:i]
 		}
-		return fmt.Errorf("%s: %s: %s", s.e.Target(), op, text)
+		return fmt.Errorf("%s: %s: %s%s", s.e.Target(), op, text, s.missingRight(text))
 	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %s: %w", s.e.Target(), op, err)
 	}
 	return fmt.Errorf("%s at %s: %s: %w: %s", s.e.Target(), s.e.Config.Address, op, ErrUnreachable, text)
+}
+
+// missingRight names the rule that would let the account do what was refused. Redis quotes
+// the command, with its subcommand since 7.0.
+func (s *redisStore) missingRight(text string) string {
+	if !strings.HasPrefix(text, "NOPERM") {
+		return ""
+	}
+	user, _ := s.e.account()
+	_, after, ok := strings.Cut(text, "'")
+	command, _, closed := strings.Cut(after, "'")
+	if !ok || !closed {
+		return " (the rules that " + cmp.Or(user, "default") + " needs are in docs/components/redis.md)"
+	}
+	return " (grant +" + command + " to " + cmp.Or(user, "default") + ")"
 }
 
 func (s *redisStore) do(ctx context.Context, op string, args ...any) error {
