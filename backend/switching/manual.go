@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dutyops/dutyops/dnsproviders"
+	"github.com/dutyops/dutyops/dnsproviders/rfc2136"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -163,15 +164,15 @@ func list(zc failoverplan.ZoneChange, why string) string {
 	return b.String()
 }
 
-// nsupdate prints a zone's change as input for nsupdate, with the same comparison. The key
-// is a file that nsupdate reads. A change that cannot be written so comes out as comments
-// that say why.
+// nsupdate prints a zone's change as input for nsupdate: the message that the provider
+// rfc2136 sends, with the same comparison. The key is a file that nsupdate reads. A change
+// that cannot be written so comes out as comments that say why.
 func (s *Switch) nsupdate(zc failoverplan.ZoneChange, kind string) string {
 	var b strings.Builder
 	zone := dnsproviders.CanonicalName(zc.Zone)
 	fmt.Fprintf(&b, "; %d record sets of zone %s. Save as FILE, then: nsupdate -v -k KEYFILE FILE\n", len(zc.Changes), oneLine(zone))
 	b.WriteString("; All or nothing: NXRRSET or YXRRSET means that a record is not as planned, and nothing was changed.\n")
-	cs, err := dnsproviders.CanonicalChanges(zone, changesOf(zc))
+	commands, err := rfc2136.Commands(zone, changesOf(zc))
 	if err != nil {
 		fmt.Fprintf(&b, "; cannot be printed: %s\n", oneLine(err.Error()))
 		return b.String()
@@ -186,32 +187,7 @@ func (s *Switch) nsupdate(zc failoverplan.ZoneChange, kind string) string {
 			}
 		}
 	}
-	fmt.Fprintf(&b, "zone %s.\n", zone)
-	data := func(typ, v string) string {
-		if typ == "CNAME" {
-			return v + "."
-		}
-		return v
-	}
-	for _, c := range cs {
-		n, t := c.Before.Name, c.Before.Type
-		if len(c.Before.Values) == 0 {
-			fmt.Fprintf(&b, "prereq nxrrset %s. IN %s\n", n, t)
-		}
-		for _, v := range c.Before.Values {
-			fmt.Fprintf(&b, "prereq yxrrset %s. IN %s %s\n", n, t, data(t, v))
-		}
-	}
-	for _, c := range cs {
-		if len(c.Before.Values) > 0 {
-			fmt.Fprintf(&b, "update delete %s. IN %s\n", c.Before.Name, c.Before.Type)
-		}
-	}
-	for _, c := range cs {
-		for _, v := range c.After.Values {
-			fmt.Fprintf(&b, "update add %s. %d IN %s %s\n", c.After.Name, c.After.TTL, c.After.Type, data(c.After.Type, v))
-		}
-	}
+	b.WriteString(commands)
 	b.WriteString("send\nanswer\n")
 	return b.String()
 }

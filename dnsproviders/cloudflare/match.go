@@ -131,11 +131,19 @@ func ttl(r record, want uint32) uint32 {
 }
 
 // model is the record whose proxied flag and comment a new record of the key takes
-// over: one of its own set, else of the name's other address type. A new AAAA beside a
-// proxied A would otherwise show the origin to everybody.
+// over: one of its own set, else of another type of the name that can be proxied, be it
+// beside the new one or replaced by it. A new AAAA beside a proxied A, or an alias in its
+// place, would otherwise show the origin to everybody.
 func model(m map[key][]record, k key) record {
-	for _, typ := range []string{k.typ, "A", "AAAA"} {
-		if rs := m[key{k.name, typ}]; len(rs) > 0 && (typ == k.typ || k.typ == "A" || k.typ == "AAAA") {
+	if rs := m[k]; len(rs) > 0 {
+		return rs[0]
+	}
+	proxied := []string{"A", "AAAA", "CNAME"} // developers.cloudflare.com/dns/proxy-status
+	if !slices.Contains(proxied, k.typ) {
+		return record{}
+	}
+	for _, typ := range proxied {
+		if rs := m[key{k.name, typ}]; len(rs) > 0 {
 			return rs[0]
 		}
 	}

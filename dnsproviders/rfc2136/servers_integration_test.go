@@ -6,6 +6,11 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -178,6 +183,67 @@ func refusals(t *testing.T, s *lab.NameServer, badKey error, grants bool) {
 	_, err := late.Apply(t.Context(), zoneName, []dnsproviders.Change{change("www."+zoneName, "A", []string{oldV4}, []string{newV4})})
 	if !errors.Is(err, badKey) || errors.Is(badKey, dnsproviders.ErrAuth) && !strings.Contains(err.Error(), "BADTIME") {
 		t.Errorf("wrong clock: %v", err)
+	}
+}
+
+// What is printed for nsupdate does what Apply does, also where a server would drop an
+// alias without a word.
+func TestCommandsOnServers(t *testing.T) {
+	name := "www." + zoneName
+	turn := []dnsproviders.Change{
+		change(name, "A", []string{oldV4}, nil), change(name, "CNAME", nil, []string{"standby.example.test"}),
+	}
+	z := lab.Zoned{Name: zoneName, Records: "www 60 A " + oldV4 + "\ntext 60 A " + oldV4 + "\ntext TXT x\n", Signed: true}
+	for _, tc := range []struct {
+		name  string
+		start func(t *testing.T) *lab.NameServer
+		turns bool
+	}{
+		{"BIND", func(t *testing.T) *lab.NameServer { return lab.ForDNS(t).BIND(z) }, true},
+		{"Knot", func(t *testing.T) *lab.NameServer { return lab.ForDNS(t).Knot(z) }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := tc.start(t)
+			host, port, _ := net.SplitHostPort(s.Addr)
+			key := filepath.Join(t.TempDir(), "key")
+			if err := os.WriteFile(key, fmt.Appendf(nil, "key %q { algorithm hmac-sha256; secret %q; };\n", lab.KeyName, s.Key), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			run := func(changes []dnsproviders.Change) (string, error) {
+				commands, err := Commands(zoneName, changes)
+				if err != nil {
+					t.Fatal(err)
+				}
+				cmd := exec.CommandContext(t.Context(), "nsupdate", "-v", "-k", key)
+				cmd.Stdin = strings.NewReader("server " + host + " " + port + "\n" + commands + "send\n")
+				out, err := cmd.CombinedOutput()
+				return string(out), err
+			}
+			holds := func(what, name string, want ...string) {
+				t.Helper()
+				got, err := on(t, s, Options{}).Read(t.Context(), zoneName, []string{name})
+				if err != nil || len(got) != 1 || !slices.Equal(got[0].Values, want) {
+					t.Errorf("%s: %v, %v, want %s", what, got, err, want)
+				}
+			}
+			out, err := run(turn)
+			if tc.turns && err == nil {
+				holds("turned", name, "standby.example.test")
+				out, err = run(suite.Invert(turn))
+			}
+			if tc.turns != (err == nil) || !tc.turns && !strings.Contains(out, "YXRRSET") {
+				t.Errorf("%v: %s", err, out)
+			}
+			holds("in the end", name, oldV4)
+			text := "text." + zoneName
+			if out, err := run([]dnsproviders.Change{change(text, "A", []string{oldV4}, nil), change(text, "CNAME", nil, []string{"standby.example.test"})}); err == nil || !strings.Contains(out, "YXRRSET") {
+				t.Errorf("an alias beside a TXT: %v: %s", err, out)
+			}
+			holds("beside a TXT", text, oldV4)
+			if out, err := run([]dnsproviders.Change{change(text, "A", []string{oldV4}, []string{newV4}), change(text, "AAAA", nil, []string{newV6, oldV6})}); err != nil {
+				t.Errorf("%v: %s", err, out)
+			}
+		})
 	}
 }
 
