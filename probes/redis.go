@@ -163,6 +163,9 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 			}
 		}
 		c.got("%s", showInfo(info))
+		if err := askMode(ctx, c, r, info); err != nil {
+			return err
+		}
 		if info["min_slaves_good_slaves"] == "" {
 			return nil
 		}
@@ -184,11 +187,18 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 }
 
 func (a *redisAsker) judge(ctx context.Context, c *conv, info map[string]string, refusal error) answer {
-	if refusal != nil && info["role"] == "" {
+	if refusal != nil && info["role"] == "" && info["redis_mode"] != redisSentinel {
 		return a.refused(ctx, c, refusal)
+	}
+	if info["redis_mode"] == redisSentinel {
+		c.facts.Version = info["redis_version"]
+		return judgeSentinel(c, info)
 	}
 	r := redisFacts(c, info)
 	var f findings
+	if info["redis_mode"] == redisCluster {
+		judgeCluster(c, &f, info, a.t.role())
+	}
 	if info["loading"] == "1" {
 		f.add(down("is loading its data set from disk"))
 	}

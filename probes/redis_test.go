@@ -125,6 +125,51 @@ func TestRedis(t *testing.T) {
 	}
 }
 
+func TestRedisModes(t *testing.T) {
+	member := func(text string) map[string]string {
+		return map[string]string{"CLUSTER": fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)}
+	}
+	const whole = "cluster_state:ok\r\ncluster_slots_assigned:16384\r\ncluster_slots_ok:16384\r\ncluster_known_nodes:6\r\n"
+	broken := strings.NewReplacer("state:ok", "state:fail", "slots_ok:16384", "slots_ok:10923").Replace(whole)
+	for _, tc := range []struct {
+		name    string
+		mode    string
+		watched string
+		special map[string]string
+		role    Role
+		status  Status
+		detail  string
+		check   func(Facts) bool
+	}{
+		{"a member of a whole cluster", "cluster", "", member(whole), RoleSource, StatusUp, "primary", func(f Facts) bool { return f.Extra["cluster"] == "ok, 16384 of 16384 slots, 6 nodes" }},
+		{"a member of a cluster that has lost slots", "cluster", "", member(broken), RoleSource, StatusDown, "the cluster is in state fail: 10923 of 16384 slots are served", nil},
+		{"the same where nothing is expected", "cluster", "", member(broken), RoleAny, StatusDegraded, "the cluster is in state fail", nil},
+		{"a member that may not be asked", "cluster", "", map[string]string{"CLUSTER": "-NOPERM no\r\n"}, RoleSource, StatusUp, "primary", func(f Facts) bool { return f.Extra["cluster"] == "not visible (grant +cluster|info)" }},
+		{"a member that says nothing", "cluster", "", member(""), RoleAny, StatusDegraded, "tells nothing of it", nil},
+		{
+			"a sentinel", "sentinel", "sentinel_tilt:0\nmaster0:name=ops,status=ok,address=192.0.2.1:6379,slaves=1,sentinels=3\n", nil, RoleAny, StatusUp, "sentinel, 1 primaries watched", func(f Facts) bool {
+				return f.Role == "sentinel" && f.Parts["ops"] == "ok" && f.Extra["primary ops"] == "192.0.2.1:6379, 1 replicas, 3 sentinels" && f.ReadOnly == nil
+			},
+		},
+		{"a sentinel whose primary is gone", "sentinel", "master0:name=ops,status=odown,address=192.0.2.1:6379,slaves=1,sentinels=3\nmaster1:name=x,status=ok\n", nil, RoleAny, StatusDegraded, "sentinel holds primary ops at 192.0.2.1:6379 for odown", nil},
+		{"a sentinel in TILT", "sentinel", "sentinel_tilt:1\nmaster0:name=ops,status=ok\n", nil, RoleAny, StatusDegraded, "TILT", nil},
+		{"a sentinel of nobody", "sentinel", "sentinel_masters:0\n", nil, RoleAny, StatusDegraded, "watches no primary", nil},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			info := map[string]string{"server": "redis_version:7.0.15\nredis_mode:" + tc.mode + "\n", "sentinel": tc.watched}
+			if tc.mode == "cluster" {
+				info["replication"] = "role:master\nconnected_slaves:0\nmaster_repl_offset:14\n"
+			}
+			r := once(t, Target{Kind: "redis", Address: fakeRedis(t, info, tc.special), Role: asRole(tc.role)})
+			wantAnswer(t, r, tc.status, tc.detail)
+			if tc.check != nil && !tc.check(r.Facts) {
+				t.Errorf("facts %+v", r.Facts)
+			}
+		})
+	}
+}
+
 func TestRedisWrongPasswordWithoutUser(t *testing.T) {
 	m := miniredis.RunT(t)
 	m.RequireAuth(randomSecret())

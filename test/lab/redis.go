@@ -60,6 +60,43 @@ func newRedis(dir, site string, port int, password string, source *Redis) (*Redi
 	if err := serverFile(conf, fmt.Sprintf(redisConf, port, d, password, password, follow)); err != nil {
 		return nil, err
 	}
+	return openRedis(site, d, port, password, "redis-server", conf), nil
+}
+
+// NewRedisMember prepares a Redis with cluster-enabled in dir, which has no slots yet.
+func NewRedisMember(ctx context.Context, dir, site string) (*Redis, error) {
+	return newRedisMode(ctx, dir, site+"-redis-member", "port %d\nbind 127.0.0.1\ndir %s\nsave \"\"\ncluster-enabled yes\nrequirepass %s\n")
+}
+
+// NewSentinel prepares a sentinel in dir that watches source alone under the name ops, and
+// holds it for gone after two seconds.
+func NewSentinel(ctx context.Context, dir, site string, source *Redis) (*Redis, error) {
+	host, port, err := split(source.Address)
+	if err != nil {
+		return nil, err
+	}
+	watch := fmt.Sprintf("sentinel monitor ops %s %d 1\nsentinel auth-pass ops %s\nsentinel down-after-milliseconds ops 2000\n", host, port, source.Password)
+	return newRedisMode(ctx, dir, site+"-sentinel", "port %d\nbind 127.0.0.1\ndir %s\nrequirepass %s\n"+watch, "--sentinel")
+}
+
+func newRedisMode(ctx context.Context, dir, name, conf string, flags ...string) (*Redis, error) {
+	ports, err := loopbackPorts(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	d, err := serverDir(dir, name)
+	if err != nil {
+		return nil, err
+	}
+	password, file := secret(), filepath.Join(d, "redis.conf")
+	if err := serverFile(file, fmt.Sprintf(conf, ports[0], d, password)); err != nil {
+		return nil, err
+	}
+	return openRedis(name, d, ports[0], password, append([]string{"redis-server", file}, flags...)...), nil
+}
+
+// openRedis makes the process and the administrator's client of a server in d.
+func openRedis(site, d string, port int, password string, args ...string) *Redis {
 	quietRedis()
 	r := &Redis{Site: site, Address: fmt.Sprintf("127.0.0.1:%d", port), Password: password}
 	r.client = redis.NewClient(&redis.Options{
@@ -68,10 +105,10 @@ func newRedis(dir, site string, port int, password string, source *Redis) (*Redi
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	})
 	r.proc = &proc{
-		name: "redis-server", dir: d, args: []string{"redis-server", conf},
+		name: "redis-server", dir: d, args: args,
 		ready: func(ctx context.Context) error { return r.client.Ping(ctx).Err() },
 	}
-	return r, nil
+	return r
 }
 
 // Start brings the server up after Kill.
@@ -88,6 +125,9 @@ func (r *Redis) Thaw() error { return r.proc.thaw() }
 
 // Client is a connection with full rights, for tests.
 func (r *Redis) Client() *redis.Client { return r.client }
+
+// Stop ends a server that is used alone.
+func (r *Redis) Stop() { r.close() }
 
 func (r *Redis) close() {
 	_ = r.client.Close()
