@@ -112,6 +112,9 @@ func judge(o *byrecord.Op, ans byrecord.Answer, e *apiError) *byrecord.Failure {
 	case e.family("InvalidParameter.DomainRecordExist"), e.family("InvalidParameter.RecordIdInvalid"):
 		mk(dnsproviders.ErrRejected, "a record that equals the wanted one is there already (perhaps paused), or the record is gone")
 		f.NotDone, f.Already = true, true
+	case e.family("LimitExceeded.RecordTtlLimit"):
+		mk(dnsproviders.ErrRejected, "the zone's edition takes no TTL as low as this (600 s on the free one): raise ttl (and switch_ttl) of the domains")
+		f.NotDone = true
 	case e.family("InternalError"), e.family("FailedOperation.UnknowError"), e.family("InvalidParameter.OperateFailed"),
 		strings.HasPrefix(e.Code, "InvalidParameter.BatchRecord") && strings.HasSuffix(e.Code, "ActionError"):
 		mk(dnsproviders.ErrUnavailable, "the API has a problem of its own; see its status page, or use the printed manual commands")

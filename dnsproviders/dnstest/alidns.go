@@ -168,6 +168,9 @@ func (a *AliDNS) change(action string, q map[string][]string) answer {
 		if n, err := strconv.ParseUint(get("TTL"), 10, 32); err == nil {
 			rec.TTL = uint32(n)
 		}
+		if rec.TTL < a.MinTTL {
+			return vendorError{"QuotaExceeded.TTL", "The TTL has exceeded the limit of the domain edition."}
+		}
 		if action == "AddDomainRecord" {
 			if t.clashes(rec) {
 				return vendorError{"DomainRecordConflict", "The domain record is conflict with other records."}

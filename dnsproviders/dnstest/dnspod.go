@@ -207,6 +207,9 @@ func (d *DNSPod) change(z *Zone, action string, q podRequest) answer {
 		if q.TTL > 0 {
 			rec.TTL = q.TTL
 		}
+		if rec.TTL < d.MinTTL {
+			return vendorError{"LimitExceeded.RecordTtlLimit", "The TTL value of the record exceeds the limit."}
+		}
 		if t.clashes(rec) { // the API's catch-all: its list of codes has none for this
 			return vendorError{"InvalidParameter.CustomMessage", "CNAME conflicts with the other records of this host."}
 		}

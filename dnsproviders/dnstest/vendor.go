@@ -33,6 +33,8 @@ type Vendor struct {
 	AfterWrite func()
 	// Stale is how many lists after a write still show the state before it.
 	Stale int
+	// MinTTL is the least TTL that the zone's edition takes; 0 = any.
+	MinTTL uint32
 	// RefuseIDs: writes of these records are refused with the text.
 	RefuseIDs map[string]string
 

@@ -176,6 +176,27 @@ func (s Suite) refusedRecord(t *testing.T) {
 	}
 }
 
+// The zone's edition takes no TTL below 600: nothing is changed, and the reason is told.
+func (s Suite) lowTTL(t *testing.T) {
+	r := s.Rig(t, Config{})
+	cs := r.Names(2, true)
+	r.API.MinTTL = 600
+	low := slices.Clone(cs)
+	for i := range low {
+		low[i].After.TTL = 60
+	}
+	rc, err := r.P.Apply(t.Context(), Zone, low)
+	r.Whole(low, rc, err)
+	r.WellFormed(err, dnsproviders.ErrRejected)
+	var e *dnsproviders.Error
+	if !errors.As(err, &e) || !strings.Contains(e.Hint, "no TTL as low") || r.Standing(low) != "old" {
+		t.Errorf("%v, %s", err, r.Standing(low))
+	}
+	if rc, err := r.P.Apply(t.Context(), Zone, cs); err != nil || rc.Changed != len(cs) {
+		t.Errorf("with the TTL as it is: %+v, %v", rc, err)
+	}
+}
+
 func (s Suite) staleList(t *testing.T) {
 	r := s.Rig(t, Config{})
 	cs := r.Names(4, true)

@@ -16,7 +16,7 @@ func (s Suite) Run(t *testing.T) {
 	for name, f := range map[string]func(*testing.T){
 		"Read": s.read, "Pages": s.pages, "InPlace": s.inPlace, "Transitions": s.transitions, "Conflict": s.conflict,
 		"Lines": s.lines, "Locked": s.locked, "Inspect": s.inspect, "SingleFault": s.singleFault, "BadDays": s.badDays,
-		"RateLimit": s.rateLimit, "RefusedRecord": s.refusedRecord, "StaleList": s.staleList, "LostForGood": s.lostForGood,
+		"RateLimit": s.rateLimit, "RefusedRecord": s.refusedRecord, "StaleList": s.staleList, "LowTTL": s.lowTTL, "LostForGood": s.lostForGood,
 		"Cancelled": s.cancelled, "Key": s.key, "WrongChanges": s.wrongChanges, "NoZone": s.noZone,
 	} {
 		t.Run(name, f)
