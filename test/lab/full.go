@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -276,26 +277,13 @@ func (f *Full) fullView() (view, map[string]string) {
 	return v, secrets
 }
 
-// Stop ends every server of a site's data platform as an administrator would.
-func (d *Data) Stop() { d.each(func(s stopper) { s.Stop() }) }
-
 // Kill ends every server of a site's data platform at once, as a power cut would.
-func (d *Data) Kill() { d.each(func(s stopper) { s.Kill() }) }
-
-type stopper interface {
-	Stop()
-	Kill()
-}
-
-func (d *Data) each(do func(stopper)) {
-	var g errgroup.Group
-	for _, s := range []stopper{d.Flink, d.Mirror, d.Kafka, d.MySQL, d.Search, d.Rabbit} {
-		g.Go(func() error {
-			do(s)
-			return nil
-		})
+func (d *Data) Kill() {
+	var wg sync.WaitGroup
+	for _, s := range []interface{ Kill() }{d.Flink, d.Mirror, d.Kafka, d.MySQL, d.Search, d.Rabbit} {
+		wg.Go(s.Kill)
 	}
-	_ = g.Wait() // nothing in it fails
+	wg.Wait()
 }
 
 // Start brings up what does not run of a data platform, a few servers at a time. Jobs that
@@ -337,14 +325,10 @@ func (f *Full) Close() {
 	if f.copies != nil {
 		f.copies.close()
 	}
-	var g errgroup.Group
 	for _, d := range f.Data {
-		g.Go(func() error {
-			d.Stop()
-			return nil
-		})
+		d.Kill() // stopped in order they wait for one another, and nothing of them is kept
+		d.Rabbit.Stop()
 	}
-	_ = g.Wait() // nothing in it fails
 	for _, feed := range f.Feeds {
 		if err := feed.Close(); err != nil {
 			fmt.Fprintln(os.Stderr, "lab:", err)
