@@ -105,7 +105,7 @@ type oracle struct {
 // startOracle starts both at once; they are made at the first call.
 func startOracle(t *testing.T) *oracle {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	dir, err := lab.NewDir("")
 	if err != nil {

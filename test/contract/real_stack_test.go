@@ -63,10 +63,12 @@ type stack struct {
 	engine string // the search engine to take
 	rabbit func() (*lab.Rabbit, error)
 	kafka  [2]func() (*lab.Kafka, error)
-	search map[string]func() (*lab.Search, error)
-	flink  func() (*lab.Flink, error)
-	mirror func() (*mirror, error)
-	feed   *feedd.Feed
+	// further is a second broker of the primary's Kafka, with topics on it.
+	further func() (*lab.Kafka, error)
+	search  map[string]func() (*lab.Search, error)
+	flink   func() (*lab.Flink, error)
+	mirror  func() (*mirror, error)
+	feed    *feedd.Feed
 }
 
 func (r *stack) Start(t *testing.T, kind string, role probes.Role) (contract.Component, error) {
@@ -115,7 +117,7 @@ func started[L launcher](t *testing.T, r *stack, what string, make func() (L, er
 
 func startStack(t *testing.T) *stack {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	dir, err := lab.NewDir("")
 	if err != nil {
@@ -128,6 +130,20 @@ func startStack(t *testing.T) *stack {
 	}
 	t.Cleanup(func() { _ = feed.Close() })
 	r := &stack{ctx: ctx, dir: dir, feed: feed, search: map[string]func() (*lab.Search, error){}}
+	more := started(t, r, "a second broker of primary", func() (*lab.Kafka, error) {
+		k, err := r.kafka[0]()
+		if err != nil {
+			return nil, err
+		}
+		return k.Further(r.ctx, dir)
+	})
+	r.further = sync.OnceValues(func() (*lab.Kafka, error) {
+		k, err := more()
+		if err == nil {
+			err = errors.Join(k.CreateTopicOn(r.ctx, topic+".copied", 1, 2), k.CreateTopicOn(r.ctx, topic+".far", 2))
+		}
+		return k, err
+	})
 	r.rabbit = started(t, r, "RabbitMQ", func() (*lab.Rabbit, error) { return lab.NewRabbit(r.ctx, dir, "primary", "notifications") })
 	for i, site := range []string{"primary", "standby"} {
 		start := started(t, r, "Kafka of "+site, func() (*lab.Kafka, error) { return lab.NewKafka(r.ctx, dir, site) })
@@ -215,6 +231,20 @@ func (r *stack) kafkaServer(t *testing.T, c *component) error {
 		return err
 	}
 	c.replacedWith(other.Address)
+	// It has a broker beside it, for these two faults.
+	c.topics = map[contract.Fault][]string{contract.CopiesBehind: {topic + ".copied"}, contract.NoLeader: {topic + ".far"}}
+	b, err := r.further()
+	if err != nil {
+		return err
+	}
+	away := func(on bool) error {
+		if on {
+			b.Kill()
+			return nil
+		}
+		return b.Start(r.ctx)
+	}
+	c.own[contract.CopiesBehind], c.own[contract.NoLeader] = away, away
 	return nil
 }
 

@@ -38,7 +38,7 @@ type real struct {
 // startReal starts the servers that all cases share.
 func startReal(t *testing.T) *real {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
 	began := time.Now()
 	stores, err := lab.StartStores(ctx, "")

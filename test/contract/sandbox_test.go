@@ -74,13 +74,19 @@ type component struct {
 	line   *link.Link
 	more   []*link.Link // further ways in, broken alike
 	own    map[contract.Fault]func(broken bool) error
+	// topics to ask for while a fault is tried, when they are others
+	topics map[contract.Fault][]string
 }
 
 func (c *component) Target(f contract.Fault) probes.Target {
 	if c.direct != nil && (f == contract.Killed || f == contract.Frozen) {
 		return *c.direct
 	}
-	return c.target
+	tg := c.target
+	if topics, ok := c.topics[f]; ok {
+		tg.Topics = topics
+	}
+	return tg
 }
 
 var lines = map[contract.Fault]link.Mode{
@@ -179,6 +185,12 @@ func (c *component) kafka(t *testing.T) error {
 	}
 	t.Cleanup(func() { _ = other.Close() })
 	c.replacedWith(other.RealAddrs()[0])
+	look := func(broken kafkad.Copies) func(bool) error {
+		return func(on bool) error {
+			return k.SetCopies(t.Context(), map[bool]kafkad.Copies{true: broken}[on])
+		}
+	}
+	c.own[contract.CopiesBehind], c.own[contract.NoLeader] = look(kafkad.CopiesBehind), look(kafkad.CopiesGone)
 	c.target.Brokers, c.target.Topics = k.Brokers(), []string{"flight.messages"}
 	return nil
 }

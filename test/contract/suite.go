@@ -44,6 +44,8 @@ const (
 	Red            Fault = "red"             // part of the cluster's data is missing
 	Yellow         Fault = "yellow"          // a copy of the data is missing
 	NoIndex        Fault = "no-index"        // the index is gone
+	CopiesBehind   Fault = "copies-behind"   // a broker is away, and with it copies of partitions
+	NoLeader       Fault = "no-leader"       // the broker that is away has a partition's only copy
 	Paused         Fault = "paused"          // the connector is paused
 	TaskFailed     Fault = "task-failed"     // a connector's task has failed
 )
@@ -177,6 +179,8 @@ func kindCases() []Case {
 		{"flink", src, NoJob, down, "ingest job is not running", nil},
 		{"flink", src, NoCheckpoint, degraded, "is running, but of its checkpoints there is none", nil},
 		{"flink", rep, NoJob, up, "ready, no job", nil},
+		{"kafka", "", CopiesBehind, degraded, "partitions have copies that are not in sync", nil},
+		{"kafka", "", NoLeader, down, "no leader for", nil},
 		{"kafka-connect", "", Paused, up, "1 paused", nil},
 		{"kafka-connect", "", TaskFailed, degraded, "failed", nil},
 		{"kafka-connect", "", SourceGone, []probes.Status{probes.StatusUp, probes.StatusDegraded}, "", nil},

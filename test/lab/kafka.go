@@ -12,7 +12,9 @@ import (
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Kafka is one Apache Kafka broker, which is its own controller (KRaft).
@@ -23,12 +25,24 @@ type Kafka struct {
 
 	part Part
 	dir  string
+	// controller is the port of the cluster's controller, joined the broker whose cluster
+	// this one belongs to, if it is a further one.
+	controller int
+	joined     *Kafka
 }
 
-const kafkaConf = `process.roles=broker,controller
+const (
+	kafkaFirst = `process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:%[2]d
 listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
+` + kafkaConf
+	kafkaFurther = `process.roles=broker
+node.id=2
+listeners=PLAINTEXT://127.0.0.1:%[1]d
+` + kafkaConf
+)
+
+const kafkaConf = `controller.quorum.voters=1@127.0.0.1:%[2]d
 advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
 controller.listener.names=CONTROLLER
@@ -51,6 +65,15 @@ log.cleaner.dedupe.buffer.size=2097152
 
 // NewKafka prepares a broker in dir; Start formats its storage at first.
 func NewKafka(ctx context.Context, dir, site string) (*Kafka, error) {
+	return newKafka(ctx, dir, site, site+"-kafka", nil)
+}
+
+// Further prepares a second broker of k's cluster in dir, which is no controller.
+func (k *Kafka) Further(ctx context.Context, dir string) (*Kafka, error) {
+	return newKafka(ctx, dir, k.Site, k.Site+"-kafka-2", k)
+}
+
+func newKafka(ctx context.Context, dir, site, name string, joined *Kafka) (*Kafka, error) {
 	part, err := Build(ctx, "kafka")
 	if err != nil {
 		return nil, err
@@ -59,7 +82,7 @@ func NewKafka(ctx context.Context, dir, site string) (*Kafka, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := serverDir(dir, site+"-kafka")
+	d, err := serverDir(dir, name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,10 +91,14 @@ func NewKafka(ctx context.Context, dir, site string) (*Kafka, error) {
 		return nil, err
 	}
 	conf := filepath.Join(d, "server.properties")
-	if err := serverFile(conf, fmt.Sprintf(kafkaConf, ports[0], ports[1], d)); err != nil {
+	k := &Kafka{Address: local(ports[0]), part: part, dir: d, controller: ports[1], joined: joined}
+	text := kafkaFirst
+	if joined != nil {
+		text, k.controller = kafkaFurther, joined.controller
+	}
+	if err := serverFile(conf, fmt.Sprintf(text, ports[0], k.controller, d)); err != nil {
 		return nil, err
 	}
-	k := &Kafka{Address: local(ports[0]), part: part, dir: d}
 	k.server = server{Site: site, proc: &proc{
 		name: "kafka", dir: d, args: part.command(256, []string{flag}, "kafka.Kafka", conf),
 		ready: func(ctx context.Context) error {
@@ -90,15 +117,65 @@ func NewKafka(ctx context.Context, dir, site string) (*Kafka, error) {
 // Start brings the broker up; its storage is formatted when it has none.
 func (k *Kafka) Start(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(k.dir, "data", "meta.properties")); err != nil {
-		var id [16]byte
-		_, _ = rand.Read(id[:]) // never fails (crypto/rand)
-		id[0] &= 0x7f           // an id may not begin with a dash
+		id, err := k.clusterID()
+		if err != nil {
+			return err
+		}
 		if err := run(ctx, k.dir, k.part.command(128, []string{"-Dlog4j2.level=ERROR"}, "kafka.tools.StorageTool", "format",
-			"-t", base64.RawURLEncoding.EncodeToString(id[:]), "-c", filepath.Join(k.dir, "server.properties"))...); err != nil {
+			"-t", id, "-c", filepath.Join(k.dir, "server.properties"))...); err != nil {
 			return fmt.Errorf("format the storage of Kafka: %w", err)
 		}
 	}
 	return k.server.Start(ctx)
+}
+
+// clusterID is that of the cluster to join, or a new one.
+func (k *Kafka) clusterID() (string, error) {
+	if k.joined == nil {
+		var id [16]byte
+		_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+		id[0] &= 0x7f           // an id may not begin with a dash
+		return base64.RawURLEncoding.EncodeToString(id[:]), nil
+	}
+	meta := filepath.Join(k.joined.dir, "data", "meta.properties")
+	b, err := os.ReadFile(meta)
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(b)) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "cluster.id="); ok {
+			return id, nil
+		}
+	}
+	return "", fmt.Errorf("%s names no cluster", meta)
+}
+
+// CreateTopicOn makes a topic of one partition with copies on the brokers, the first of
+// which is to lead it.
+func (k *Kafka) CreateTopicOn(ctx context.Context, topic string, brokers ...int32) error {
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.Address), kgo.DisableClientMetrics())
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	rt := kmsg.NewCreateTopicsRequestTopic()
+	rt.Topic, rt.NumPartitions, rt.ReplicationFactor = topic, -1, -1
+	at := kmsg.NewCreateTopicsRequestTopicReplicaAssignment()
+	at.Replicas = brokers
+	rt.ReplicaAssignment = append(rt.ReplicaAssignment, at)
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = 10_000
+	req.Topics = append(req.Topics, rt)
+	resp, err := req.RequestWith(ctx, c)
+	if err != nil {
+		return fmt.Errorf("create %s: %w", topic, err)
+	}
+	for _, t := range resp.Topics {
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return fmt.Errorf("create %s: %w", topic, err)
+		}
+	}
+	return nil
 }
 
 // CreateTopics makes topics of one copy with the given number of partitions.

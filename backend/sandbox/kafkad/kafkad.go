@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -60,6 +61,9 @@ type Cluster struct {
 
 	mu    sync.Mutex
 	fence *kfake.FaultHandle
+
+	copies      atomic.Pointer[kmsg.MetadataResponse] // nil: as they are
+	watchCopies sync.Once
 }
 
 // Start opens the listeners, makes the topics and serves until Close.
