@@ -7,9 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
+	"github.com/dutyops/dutyops/probes/guard"
 	"github.com/dutyops/dutyops/probes/trust"
 )
 
@@ -215,57 +214,29 @@ func (t Target) where() string {
 	}
 }
 
-// dial opens a TCP connection and says so in the transcript of the probe whose
-// context it is.
-func dial(ctx context.Context, network, addr string) (net.Conn, error) {
+// plain opens a connection without TLS and says so in the transcript of the probe whose
+// context it is. What comes in over it counts against the target's allowance.
+func (t Target) plain(ctx context.Context, network, addr string) (net.Conn, error) {
 	c, _ := ctx.Value(convKey{}).(*conv)
 	if c != nil {
 		c.asked("connect %s", addr)
 	}
 	d := net.Dialer{KeepAlive: 15 * time.Second}
 	conn, err := d.DialContext(ctx, network, addr)
-	if c != nil {
-		if err != nil {
+	if err != nil {
+		if c != nil {
 			c.note("! %s", clean(err.Error(), maxLine))
-		} else {
-			c.note("< connected")
 		}
+		return nil, err
 	}
-	return conn, err
+	if c != nil {
+		c.note("< connected")
+	}
+	return t.meter.Conn(conn), nil
 }
 
-// clean makes text from a component safe to show: valid UTF-8, printable, one
-// line, at most limit bytes. An answer must not be able to move a cursor.
-func clean(s string, limit int) string {
-	if !needsCleaning(s) && len(s) <= limit {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if b.Len() >= limit-3 {
-			b.WriteString("…")
-			break
-		}
-		switch {
-		case r == '\n' || r == '\r' || r == '\t':
-			b.WriteByte(' ')
-		case r == utf8.RuneError || !unicode.IsPrint(r):
-			b.WriteByte('.')
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func needsCleaning(s string) bool {
-	for _, r := range s {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return true
-		}
-	}
-	return false
-}
+// clean makes text from a component safe to show: see guard.Text.
+func clean(s string, limit int) string { return guard.Text(s, limit) }
 
 // Human writes a duration as a person says it: "0.4 ms", "800 ms", "2.5 s", "3 min".
 func Human(d time.Duration) string {

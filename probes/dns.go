@@ -62,7 +62,7 @@ func (a *dnsAsker) exchange(ctx context.Context, c *conv, network string) (*dns.
 	m.SetEdns0(1232, false)
 	c.asked("%s? %s (%s %s)", strings.TrimSuffix(a.name, "."), dns.TypeToString[a.qtype], network, a.t.Address)
 	var d net.Dialer
-	raw, err := d.DialContext(ctx, network, a.t.Address)
+	raw, err := d.DialContext(ctx, network, a.t.Address) // at most 64 KB come in
 	if err != nil {
 		return nil, err
 	}

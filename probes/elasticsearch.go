@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // searchAsker asks Elasticsearch or OpenSearch: cluster health, and of one index
@@ -188,7 +190,7 @@ func searchReason(body []byte) string {
 			Reason string `json:"reason"`
 		} `json:"error"`
 	}
-	if json.Unmarshal(body, &e) != nil || e.Error.Type == "" {
+	if guard.JSON(body, &e) != nil || e.Error.Type == "" {
 		return because(body)
 	}
 	if e.Error.Type == "master_not_discovered_exception" {

@@ -20,6 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/dutyops/dutyops/probes/guard"
 	"github.com/dutyops/dutyops/probes/trust"
 )
 
@@ -65,8 +66,11 @@ var errGarbage = errors.New("unreadable answer")
 
 // Classify finds the class of an error of any client library used here.
 func Classify(err error) Class {
-	if err == nil {
+	switch {
+	case err == nil:
 		return ""
+	case errors.Is(err, guard.ErrTooMuch):
+		return ClassGarbage // however the library took the end that we put to it
 	}
 	for _, f := range []func(error) (Class, bool){classifyOwn, classifyTLS, classifySocket, classifyProtocol} {
 		if c, ok := f(err); ok {
@@ -131,7 +135,7 @@ var wordings = []struct {
 	class Class
 }{
 	{regexp.MustCompile(`(?i)\b(WRONGPASS|NOAUTH|invalid username-password|invalid password)\b`), ClassAuth},
-	{regexp.MustCompile(`(?i)(malformed HTTP|malformed MIME|malformed chunked|bad Content-Length|transfer encoding|redis: (invalid|can't parse|unexpected)|unsupported protocol version|bad rdata|overflow|dns: |invalid (large )?response|correlation|enough data to be valid)`), ClassGarbage},
+	{regexp.MustCompile(`(?i)(malformed HTTP|malformed MIME|malformed chunked|bad Content-Length|transfer encoding|redis: (invalid|can't parse|unexpected)|unsupported protocol version|bad rdata|overflow|dns: |invalid (large )?response|exceeds BrokerMaxReadBytes|correlation|enough data to be valid)`), ClassGarbage},
 	{regexp.MustCompile(`(?i)(server sent GOAWAY|use of closed network connection|connection closed|invalid connection|bad connection|server closed idle)`), ClassClosed},
 }
 
@@ -150,8 +154,8 @@ func classifyProtocol(err error) (Class, bool) {
 	case errors.Is(err, errHungUp), errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed),
 		errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism):
 		return ClassAuth, true
-	case errors.Is(err, errGarbage), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul),
-		errors.Is(err, mysql.ErrOldProtocol), errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrPktTooLarge),
+	case errors.Is(err, errGarbage), errors.Is(err, guard.ErrBroke), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul),
+		errors.Is(err, mysql.ErrOldProtocol), errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrPktTooLarge), errors.Is(err, mysql.ErrBusyBuffer),
 		errors.As(err, &syntax), errors.As(err, &badType), errors.Is(err, resty.ErrResponseBodyTooLarge),
 		errors.Is(err, amqp.ErrFrame), errors.Is(err, amqp.ErrSyntax), errors.Is(err, dns.ErrId), errors.Is(err, dns.ErrBuf):
 		return ClassGarbage, true
@@ -205,6 +209,9 @@ func amqpClass(e *amqp.Error) Class {
 
 // failed turns an error into an answer and notes it. at is the address asked.
 func (c *conv) failed(ctx context.Context, at string, err error) answer {
+	if c.t.meter.Exceeded() && !errors.Is(err, guard.ErrTooMuch) {
+		err = fmt.Errorf("%w: %w", guard.ErrTooMuch, err) // the library sees the end of a connection only
+	}
 	class := Classify(err)
 	// A library that gave up because our time was over says so in many ways; what
 	// was said before it (refused, wrong password) stands.

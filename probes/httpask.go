@@ -2,7 +2,6 @@ package probes
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
+
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // Bounds of an HTTP answer.
@@ -40,6 +41,7 @@ func newWeb(t Target, limit int) (*web, error) {
 	}
 	tr := &http.Transport{
 		DisableKeepAlives:      true,
+		DisableCompression:     true, // a small body that unpacks to a large one
 		MaxResponseHeaderBytes: 64 << 10,
 		TLSHandshakeTimeout:    10 * time.Second,
 	}
@@ -56,7 +58,7 @@ func newWeb(t Target, limit int) (*web, error) {
 			return nil
 		})
 	}
-	t.trust.Transport(tr, dialAskFirst)
+	t.trust.Transport(tr, t.askFirst)
 	return &web{t: t, base: strings.TrimRight(t.URL, "/"), pass: password{read: t.Password}, resty: rc, trans: tr}, nil
 }
 
@@ -121,7 +123,7 @@ func (w *web) json(ctx context.Context, c *conv, method, path string, body, into
 	if r.code < 200 || r.code > 299 {
 		return &statusError{r}
 	}
-	if err := json.Unmarshal(r.body, into); err != nil {
+	if err := guard.JSON(r.body, into); err != nil {
 		return joinErr(errGarbage, err)
 	}
 	return nil
@@ -217,8 +219,8 @@ type askFirst struct {
 	once  sync.Once
 }
 
-func dialAskFirst(ctx context.Context, network, addr string) (net.Conn, error) {
-	conn, err := dial(ctx, network, addr)
+func (t Target) askFirst(ctx context.Context, network, addr string) (net.Conn, error) {
+	conn, err := t.plain(ctx, network, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package probes
 import (
 	"context"
 	"encoding/base64"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net"
@@ -104,7 +105,7 @@ func (a *kafkaAsker) login(ctx context.Context, c *conv, pw string) (*kgo.Client
 }
 
 func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) (*kgo.Client, error) {
-	var heard atomic.Int64
+	var heard atomic.Bool
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(a.t.Brokers...),
 		kgo.ClientID("dutyops-probe"),
@@ -113,7 +114,7 @@ func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) 
 			if err != nil {
 				return nil, err
 			}
-			return &countedConn{Conn: conn, in: &heard}, nil
+			return &answering{Conn: conn, whole: &heard}, nil
 		}),
 		kgo.RequestRetries(2),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
@@ -131,7 +132,7 @@ func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) 
 	}
 	if _, err := a.metadata(ctx, c, cl, []string{}); err != nil {
 		cl.Close()
-		if Classify(err) == ClassClosed && heard.Load() > 0 {
+		if Classify(err) == ClassClosed && heard.Load() {
 			// it told its versions, then hung up: that is how a broker without
 			// words for it refuses a login, or the lack of one
 			err = joinErr(errHungUp, err)
@@ -139,6 +140,24 @@ func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) 
 		return nil, err
 	}
 	return cl, nil
+}
+
+// answering tells whether a broker has given one whole answer: its versions, before the
+// login. An answer is four bytes of length, and that many.
+type answering struct {
+	net.Conn
+	whole *atomic.Bool
+	head  [4]byte
+	n     int
+}
+
+func (a *answering) Read(p []byte) (int, error) {
+	n, err := a.Conn.Read(p)
+	copy(a.head[min(a.n, 4):], p[:n])
+	if a.n += n; a.n >= 4 && a.n-4 >= int(binary.BigEndian.Uint32(a.head[:])) {
+		a.whole.Store(true)
+	}
+	return n, err
 }
 
 // clusterView is the metadata that the first broker gave, and who else answered.

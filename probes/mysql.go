@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // mysqlAsker asks a MySQL or MariaDB server for its version, whether it is
@@ -30,7 +32,16 @@ func newMySQL(t Target) (asker, error) {
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User = "tcp", t.Address, t.User
 	cfg.Logger = silent{}
-	cfg.DialFunc = dial
+	cfg.DialFunc = t.plain
+	if t.TLS == nil {
+		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := t.plain(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return guard.MySQL(conn, t.meter), nil
+		}
+	}
 	cfg.MaxAllowedPacket = 1 << 20
 	err := cfg.Apply(mysql.BeforeConnect(func(ctx context.Context, cfg *mysql.Config) error {
 		c, ok := ctx.Value(convKey{}).(*conv)
@@ -55,7 +66,7 @@ func newMySQL(t Target) (asker, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.db = sql.OpenDB(connector)
+	a.db = sql.OpenDB(guard.Connector(connector))
 	// no idle ones: the connection kept is held in conn, and a new one is really new
 	a.db.SetMaxIdleConns(-1)
 	a.db.SetMaxOpenConns(4)

@@ -11,8 +11,13 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/dutyops/dutyops/probes/guard"
 	"github.com/dutyops/dutyops/probes/trust"
 )
+
+// maxIncoming bounds the bytes that all connections of one target may bring in during one
+// probe, whatever the kind. The largest honest answers are a few MB.
+const maxIncoming = 16 << 20
 
 // defaultBudget bounds a probe whose context has no deadline.
 const defaultBudget = 5 * time.Second
@@ -55,7 +60,7 @@ func New(t Target) (Prober, error) {
 	if !ok {
 		return nil, fmt.Errorf("probe %s: unknown kind %q (known: %s)", t.Name, t.Kind, strings.Join(Kinds(), ", "))
 	}
-	t.trust = t.newTrust()
+	t.trust, t.meter = t.newTrust(), &guard.Meter{}
 	a, err := mk(t)
 	if err != nil {
 		return nil, fmt.Errorf("probe %s: %w", t.Name, err)
@@ -86,7 +91,7 @@ func (t Target) dial(ctx context.Context, network, addr string) (net.Conn, error
 	if t.TLS == nil {
 		c = nil
 	}
-	return c.Secure(dial)(ctx, network, addr)
+	return c.Secure(t.plain)(ctx, network, addr)
 }
 
 type prober struct {
@@ -113,6 +118,7 @@ func (p *prober) Probe(ctx context.Context) (res Result) {
 	if p.closed.Load() {
 		return c.result(unknown("the probe was closed"))
 	}
+	p.t.meter.Refill(maxIncoming)
 	return c.result(p.a.ask(withConv(ctx, c), c))
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/dutyops/dutyops/probes/guard"
 	"github.com/dutyops/dutyops/probes/trust"
 )
 
@@ -146,6 +147,7 @@ type Target struct {
 	// CertificateWarning: a certificate that ends sooner is degraded; 0 = never.
 	CertificateWarning time.Duration
 
-	// trust is made of TLS by New.
+	// trust is made of TLS by New; meter counts what the target's connections bring in.
 	trust *trust.Client
+	meter *guard.Meter
 }

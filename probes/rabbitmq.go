@@ -2,7 +2,6 @@ package probes
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // rabbitAsker logs in over AMQP, opens a channel and looks at a queue without
@@ -302,7 +303,7 @@ func alarmText(body []byte) string {
 			Node     string `json:"node"`
 		} `json:"alarms"`
 	}
-	if json.Unmarshal(body, &doc) != nil {
+	if guard.JSON(body, &doc) != nil {
 		return "an alarm is in effect"
 	}
 	var names []string

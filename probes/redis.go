@@ -13,6 +13,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // redisAsker reads INFO: role, replication link, offsets.
@@ -62,7 +64,7 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 	// The connection is made here, so that its failure is ours to see, and given to
 	// a pool of one that can never make another behind our back.
 	var once sync.Once
-	guard := &respGuard{Conn: raw}
+	guarded := guard.NewRESP(raw)
 	r := redis.NewClient(&redis.Options{
 		Addr: a.t.Address, Username: a.t.User, Password: pw,
 		Protocol: 2, DisableIdentity: true,
@@ -72,7 +74,7 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 		ConnMaxIdleTime: -1, ConnMaxLifetime: -1,
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
 			var conn net.Conn
-			once.Do(func() { conn = guard })
+			once.Do(func() { conn = guarded })
 			if conn == nil {
 				return nil, net.ErrClosed
 			}
@@ -84,7 +86,7 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 	if err != nil && !serverSaid(err) || Classify(err) == ClassAuth {
 		_ = r.Close()
 		_ = raw.Close()
-		if err != nil && guard.full {
+		if err != nil && guarded.Full() {
 			return nil, joinErr(errRedisFull, err)
 		}
 		if err != nil && Classify(err) == ClassAuth {
@@ -370,9 +372,6 @@ func (r redisRole) describe() string {
 // parseInfo reads "key:value" lines; everything else is skipped.
 func parseInfo(s string) map[string]string {
 	out := map[string]string{}
-	if len(s) > maxRESPBulk {
-		s = s[:maxRESPBulk]
-	}
 	for line := range strings.SplitSeq(s, "\n") {
 		line = strings.TrimRight(line, "\r")
 		if line == "" || line[0] == '#' {

@@ -226,25 +226,3 @@ func FuzzParseInfo(f *testing.F) {
 		}
 	})
 }
-
-// FuzzRESPGuard: how the bytes are cut must not matter, and nothing too long passes.
-func FuzzRESPGuard(f *testing.F) {
-	f.Add([]byte("$5\r\nhello\r\n*2\r\n$1\r\na\r\n:1\r\n"), 3)
-	f.Add([]byte("$1048577\r\n"), 1)
-	f.Add([]byte("$-1\r\n*-1\r\n+OK\r\n"), 2)
-	f.Fuzz(func(t *testing.T, b []byte, cut int) {
-		whole := (&respGuard{}).pass(b)
-		g := &respGuard{}
-		pieces := true
-		step := max(1, cut%7)
-		for i := 0; i < len(b) && pieces; i += step {
-			pieces = g.pass(b[i:min(i+step, len(b))])
-		}
-		if whole != pieces {
-			t.Fatalf("%q: whole %v, in pieces %v", b, whole, pieces)
-		}
-		if g.skip > maxRESPBulk+2 {
-			t.Fatalf("lets %d bytes be announced", g.skip)
-		}
-	})
-}

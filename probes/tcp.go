@@ -13,7 +13,7 @@ func newTCP(t Target) (asker, error) {
 }
 
 func (a *tcpAsker) ask(ctx context.Context, c *conv) answer {
-	conn, err := dial(ctx, "tcp", a.t.Address)
+	conn, err := a.t.plain(ctx, "tcp", a.t.Address)
 	if err != nil {
 		return c.failed(ctx, a.t.Address, err)
 	}
