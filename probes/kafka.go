@@ -379,7 +379,7 @@ func (a *kafkaAsker) judgeTopics(c *conv, f *findings, v *clusterView) int {
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
 			switch {
 			case errors.Is(err, kerr.TopicAuthorizationFailed):
-				c.extra("topic "+name, "not allowed to see it")
+				c.extra("topic "+name, "not allowed to see it (grant DESCRIBE on the topic to "+nobody(a.t.User)+")")
 			case errors.Is(err, kerr.UnknownTopicOrPartition):
 				c.expected("a topic called %s", name)
 				f.add(degraded("topic %s does not exist", name))

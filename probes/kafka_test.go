@@ -156,6 +156,28 @@ func TestKafkaSASL(t *testing.T) {
 	}
 }
 
+// DESCRIBE on the topics is all that a probe needs, and what is missing is named.
+func TestKafkaRights(t *testing.T) {
+	pw := randomSecret()
+	may := func(op kmsg.ACLOperation) kfake.ACL {
+		return kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: "flight.messages", Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: op, Allow: true}
+	}
+	_, brokers := kafkaCluster(t, kfake.EnableSASL(), kfake.EnableACLs(), kfake.Superuser("SCRAM-SHA-256", "admin", randomSecret()),
+		kfake.User("SCRAM-SHA-256", "least", pw, may(kmsg.ACLOperationDescribe)), kfake.User("SCRAM-SHA-256", "nothing", pw))
+	target := Target{Kind: "kafka", Brokers: brokers, Topics: []string{"flight.messages"}, User: "least", Password: fixed(pw)}
+	r := once(t, target)
+	wantAnswer(t, r, StatusUp, "2 partitions, all with a leader")
+	if len(r.Facts.Offsets) != 2 {
+		t.Errorf("offsets %v", r.Facts.Offsets)
+	}
+	target.User = "nothing"
+	r = once(t, target)
+	wantAnswer(t, r, StatusUp, "0 partitions")
+	if got := r.Facts.Extra["topic flight.messages"]; got != "not allowed to see it (grant DESCRIBE on the topic to nothing)" {
+		t.Errorf("the missing right is not named: %q", got)
+	}
+}
+
 func TestKafkaClosedAndComesBack(t *testing.T) {
 	dir := t.TempDir()
 	c, brokers := kafkaCluster(t, kfake.DataDir(dir), kfake.NumBrokers(1))

@@ -59,7 +59,7 @@ func (c *Cluster) SetCopies(ctx context.Context, as Copies) error {
 }
 
 // answerCopies answers metadata requests while copies look otherwise than they are.
-func (c *Cluster) answerCopies(kreq kmsg.Request) (kmsg.Response, error, bool) {
+func (c *Cluster) answerCopies(kreq kmsg.Request) (kmsg.Response, error, bool) { //nolint:revive // the order is kfake's
 	c.fake.KeepControl()
 	known := c.copies.Load()
 	req, ok := kreq.(*kmsg.MetadataRequest)
