@@ -3,12 +3,17 @@
 package contract_test
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/replication"
@@ -188,4 +193,49 @@ func TestRightsOfTheProbeOnRabbitMQ(t *testing.T) {
 	if a := ask("", "^notifications$"); a.Status != probes.StatusUp || !strings.Contains(a.Detail, "alarms not visible") || !strings.Contains(a.Detail, "give least the tag monitoring") {
 		t.Errorf("without the tag: %s %q", a.Status, a.Detail)
 	}
+}
+
+// DESCRIBE on the topics is all that a probe of Kafka needs: nothing on the cluster.
+func TestRightsOfTheProbeOnKafka(t *testing.T) {
+	ctx := t.Context()
+	dir, err := lab.NewDir("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	k, err := lab.NewKafka(ctx, dir, "primary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	password := secret()
+	guarded, err := k.Guard(ctx, "least", password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(k.Stop)
+	if err := errors.Join(k.Start(ctx), k.CreateTopics(ctx, 2, topic)); err != nil {
+		t.Fatal(err)
+	}
+	ask := func() probes.Result {
+		return open(t, probes.Target{
+			Name: "primary/data/kafka", Kind: "kafka", Brokers: []string{guarded}, Topics: []string{topic}, User: "least",
+			Password: func() (string, error) { return password, nil },
+		}).Probe(ctx)
+	}
+	if a := ask(); a.Status != probes.StatusUp || a.Facts.Extra["topic "+topic] != "not allowed to see it (grant DESCRIBE on the topic to least)" {
+		t.Errorf("without any right: %s %q, %v\n%s", a.Status, a.Detail, a.Facts.Extra, strings.Join(a.Transcript, "\n"))
+	}
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.Address), kgo.DisableClientMetrics())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	rule := kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpDescribe).Allow("User:least").AllowHosts()
+	if made, err := kadm.NewClient(c).CreateACLs(ctx, rule); err != nil || len(made) != 1 || made[0].Err != nil {
+		t.Fatalf("%v, %v", made, err)
+	}
+	waitFor(t, "with DESCRIBE on the topic", func() bool {
+		a := ask()
+		return a.Status == probes.StatusUp && strings.Contains(a.Detail, "2 partitions, all with a leader") && len(a.Facts.Offsets) == 2
+	})
 }

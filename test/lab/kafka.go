@@ -73,6 +73,37 @@ func (k *Kafka) Further(ctx context.Context, dir string) (*Kafka, error) {
 	return newKafka(ctx, dir, k.Site, k.Site+"-kafka-2", k)
 }
 
+// kafkaGuard adds a listener with SASL PLAIN to one without: whoever comes by the latter
+// may do everything.
+const kafkaGuard = `listeners=PLAINTEXT://127.0.0.1:%[1]d,GUARDED://127.0.0.1:%[2]d,CONTROLLER://127.0.0.1:%[3]d
+advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,GUARDED://127.0.0.1:%[2]d
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%[4]s="%[5]s";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+`
+
+// Guard gives a broker that has not been started yet an authorizer and a further listener,
+// whose address it returns, for one account that may do nothing until it is allowed to.
+func (k *Kafka) Guard(ctx context.Context, user, password string) (string, error) {
+	ports, err := loopbackPorts(ctx, 1)
+	if err != nil {
+		return "", err
+	}
+	_, port, err := split(k.Address)
+	if err != nil {
+		return "", err
+	}
+	conf := filepath.Join(k.dir, "server.properties")
+	b, err := os.ReadFile(conf)
+	if err != nil {
+		return "", err
+	}
+	// of two lines for one setting the last counts
+	return local(ports[0]), serverFile(conf, string(b)+fmt.Sprintf(kafkaGuard, port, ports[0], k.controller, user, password))
+}
+
 func newKafka(ctx context.Context, dir, site, name string, joined *Kafka) (*Kafka, error) {
 	part, err := Build(ctx, "kafka")
 	if err != nil {
