@@ -95,8 +95,8 @@ type summary struct {
 func (b *Board) sum(s summary) {
 	b.At, b.Total, b.Agreed, b.OldUntil = s.now, 0, 0, time.Time{}
 	b.Authoritative, b.Resolvers = Share{}, Share{}
-	newest := newestSerials(s.health)
-	for z, n := range newestSerials(s.found) {
+	newest := newestSerials(s.health, s.zones)
+	for z, n := range newestSerials(s.found, s.zones) {
 		if _, known := newest[z]; !known {
 			newest[z] = n
 		}
@@ -120,7 +120,7 @@ func (b *Board) sum(s summary) {
 	}
 	b.Delegations = s.delegations
 	for _, h := range all {
-		n := newest[h.Zone]
+		n := newest[placeOf(h, s.zones)]
 		f.health(h, n, signed[h.Zone], s.now)
 		if l := lines[[2]string{h.Zone, h.Server}]; l != nil {
 			l.healthy(h, n)
@@ -254,15 +254,22 @@ func (l *ServerLine) judge() {
 	}
 }
 
-// newestSerials are the newest serials by zone.
-func newestSerials(hs []propagation.Health) map[string]uint32 {
-	out := map[string]uint32{}
+// newestSerials are the newest serials by zone and provider: those of two providers have
+// nothing to do with one another.
+func newestSerials(hs []propagation.Health, zones map[string]Zone) map[place]uint32 {
+	out := map[place]uint32{}
 	for _, h := range hs {
-		if was, ok := out[h.Zone]; h.Serial != 0 && h.AA && (!ok || newer(h.Serial, was)) {
-			out[h.Zone] = h.Serial
+		p := placeOf(h, zones)
+		if was, ok := out[p]; h.Serial != 0 && h.AA && (!ok || newer(h.Serial, was)) {
+			out[p] = h.Serial
 		}
 	}
 	return out
+}
+
+// placeOf is the zone and the provider that a server answers from.
+func placeOf(h propagation.Health, zones map[string]Zone) place {
+	return place{h.Zone, zones[h.Zone].holder(h.Server)}
 }
 
 // Evidence is the board in a few lines, for the journal and the report: the shares, each
