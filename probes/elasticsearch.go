@@ -179,6 +179,9 @@ func (a *searchAsker) noHealth(ctx context.Context, c *conv, err error) answer {
 	if errors.As(err, &se) && se.code == http.StatusServiceUnavailable {
 		return down("answered %s%s", clean(se.status, 60), searchReason(se.body))
 	}
+	if errors.As(err, &se) && se.code == http.StatusForbidden {
+		return unknown("cannot ask: %s lacks the cluster privilege monitor (403)", nobody(a.t.User))
+	}
 	return a.failedHTTP(ctx, c, err)
 }
 
@@ -228,7 +231,7 @@ func (a *searchAsker) judgeIndex(ctx context.Context, c *conv, f *findings, s *s
 		f.add(degraded("index %s does not exist", a.t.Index))
 		return
 	case errors.As(err, &se) && (se.code == http.StatusForbidden || se.code == http.StatusUnauthorized):
-		c.extra("index", "not allowed to read "+a.t.Index)
+		c.extra("index", "not allowed to read "+a.t.Index+" (grant read on it to "+nobody(a.t.User)+")")
 		return
 	case errors.As(err, &se) && se.code == http.StatusServiceUnavailable:
 		f.add(down("index %s cannot be searched%s", a.t.Index, searchReason(se.body)))
@@ -272,6 +275,10 @@ func writeBlock(all map[string]indexSettings) string {
 }
 
 func (a *searchAsker) judgeBlocks(c *conv, f *findings, blocks map[string]indexSettings, err error) {
+	var se *statusError
+	if errors.As(err, &se) && se.code == http.StatusForbidden {
+		c.extra("write_block", "not visible (grant view_index_metadata on "+a.t.Index+" to "+nobody(a.t.User)+")")
+	}
 	if err != nil {
 		return // the search above has told what is wrong, or the right is missing
 	}

@@ -208,6 +208,9 @@ func (j *Job) Start(ctx context.Context, savepoint string) (id string, err error
 
 func (j *Job) submit(ctx context.Context, savepoint string) (string, error) {
 	jar, err := j.jar(ctx)
+	if isStatus(err, http.StatusNotFound) {
+		return "", j.takesNoJobs(savepoint)
+	}
 	if err != nil {
 		return "", err
 	}
@@ -232,6 +235,16 @@ func (j *Job) submit(ctx context.Context, savepoint string) (string, error) {
 		return "", fmt.Errorf("%s: the answer names no job: %w", j.api.name, ErrUnreachable)
 	}
 	return started.ID, nil
+}
+
+// takesNoJobs: a cluster in application mode is its one job and has no /jars, and a session
+// cluster may be told to have none (web.submit.enable).
+func (j *Job) takesNoJobs(savepoint string) error {
+	next := "start its deployment"
+	if savepoint != "" {
+		next += " with execution.savepoint.path=" + savepoint
+	}
+	return fmt.Errorf("%s: the cluster takes no jobs (application mode, or web.submit.enable is off): %w (%s; when the job runs, resume)", j.api.name, ErrConfig, next)
 }
 
 // jar finds the id of the job's jar: given as the id, or as the file name it was

@@ -23,6 +23,7 @@ type flink struct {
 	polls int
 	// failSavepoint makes a savepoint fail; failStart makes a new job fail.
 	failSavepoint, failStart bool
+	application              bool // a cluster in application mode: it has no /jars
 }
 
 type flinkJob struct {
@@ -62,6 +63,8 @@ func (f *flink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			list = append(list, map[string]string{"jid": j.id, "name": j.name, "state": j.state})
 		}
 		answer(map[string]any{"jobs": list})
+	case f.application && p[0] == "jars":
+		http.Error(w, `{"errors":["Not found: /jars"]}`, http.StatusNotFound)
 	case r.URL.Path == "/jars":
 		answer(map[string]any{"files": f.jars})
 	case p[0] == "jars" && p[2] == "run":
@@ -189,6 +192,10 @@ func TestStartFailures(t *testing.T) {
 	f := &flink{failStart: true, jars: []map[string]any{{"id": "ingest.jar", "name": "whatever", "uploaded": 1}}}
 	if _, err := newJob(t, f).Start(t.Context(), "file:/sp/1"); !errors.Is(err, ErrFailed) || !strings.Contains(err.Error(), "FileNotFoundException") {
 		t.Errorf("a job that fails while starting: %v, want ErrFailed with the cause", err)
+	}
+	_, err := newJob(t, &flink{application: true}).Start(t.Context(), "file:/sp/1")
+	if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "application mode") || !strings.Contains(err.Error(), "execution.savepoint.path=file:/sp/1") {
+		t.Errorf("application mode: %v, want what to do instead", err)
 	}
 	stuck := newJob(t, &flink{jobs: []*flinkJob{{id: "j1", name: "ingest", state: "INITIALIZING"}}})
 	stuck.api.opts.Wait = 20 * time.Millisecond
