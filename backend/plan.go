@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/failoverplan"
@@ -20,7 +21,7 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 	live, problems, also := e.readings(ctx)
 	p, err := e.planFrom(ctx, req, <-owners, live, problems, also)
 	if err == nil {
-		p.WayBack = e.wayBack(p)
+		p.Cards, p.WayBack = e.cards(p), e.wayBack(p)
 	}
 	return p, err
 }
@@ -102,3 +103,20 @@ func (r *RefusedError) Error() string {
 
 // Unwrap makes errors.Is(err, ErrRefused) true.
 func (r *RefusedError) Unwrap() error { return ErrRefused }
+
+// cards are the capability cards of the providers that the plan writes at.
+func (e *Engine) cards(p *failoverplan.Plan) []failoverplan.Card {
+	var out []failoverplan.Card
+	for _, z := range p.DNS {
+		if slices.ContainsFunc(out, func(c failoverplan.Card) bool { return c.Provider == z.Provider }) {
+			continue
+		}
+		if c, ok := e.dns.Capabilities(z.Provider); ok {
+			out = append(out, failoverplan.Card{
+				Provider: z.Provider, Kind: c.Kind, Atomic: c.Atomic, CompareAndSet: c.CompareAndSet,
+				MaxBatch: c.MaxBatch, MinTTL: c.MinTTL, Rate: c.Rate, Note: c.Note,
+			})
+		}
+	}
+	return out
+}

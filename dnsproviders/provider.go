@@ -54,6 +54,9 @@ type Capabilities struct {
 	MaxBatch int `json:"max_batch"`
 	// MinTTL in seconds.
 	MinTTL uint32 `json:"min_ttl_s"`
+	// Rate is how many requests a second the vendor takes from the account, all tools
+	// together; 0 = no limit of its own, or none that is published.
+	Rate float64 `json:"rate_per_s,omitempty"`
 	// Note is one sentence a person should know before relying on it.
 	Note string `json:"note,omitempty"`
 }

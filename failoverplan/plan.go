@@ -242,6 +242,9 @@ type Plan struct {
 	Steps    []Step    `json:"steps"`
 	// OnFailedWrite is what a failed write of names leads to; "" when none is written.
 	OnFailedWrite OnFail `json:"on_failed_write,omitempty"`
+	// Cards are the capability cards of the providers in DNS, in their order; no part of the
+	// hash.
+	Cards []Card `json:"providers,omitempty"`
 	// WayBack is the engine's verdict on the inverse of DNS; no part of the hash.
 	WayBack *WayBack `json:"roll_back,omitempty"`
 	Gates   []Gate   `json:"gates"`

@@ -59,6 +59,7 @@ func (s *planScreen) left(a *app, w int) []string {
 	for _, z := range p.DNS {
 		out = append(out, a.section(t.T("Records of %s (%s)", z.Zone, z.Provider), w))
 		out = append(out, a.diffLines(z, w)...)
+		out = append(out, a.cardLines(p, z.Provider, w)...)
 		out = append(out, "")
 	}
 	return append(out, s.gates(a, w, true)...)

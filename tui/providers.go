@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/dutyops/dutyops/backend"
@@ -38,6 +39,24 @@ func (a *app) differLines(d backend.DomainStatus, w int) []string {
 	}
 	for _, l := range kit.Wrap(a.tr.T("make them equal: %s", d.EvenBy), w-4) {
 		out = append(out, "  "+th.Dim.Render(l))
+	}
+	return out
+}
+
+// cardLines say what the provider of these records can be relied on for.
+func (a *app) cardLines(p *failoverplan.Plan, provider string, w int) []string {
+	i := slices.IndexFunc(p.Cards, func(c failoverplan.Card) bool { return c.Provider == provider })
+	if i < 0 {
+		return nil
+	}
+	c := p.Cards[i]
+	style := a.th.Faint
+	if !c.Atomic {
+		style = a.th.Warn
+	}
+	var out []string
+	for _, l := range kit.Wrap(c.Kind+": "+c.Terms(a.tr.T), w-2) {
+		out = append(out, " "+style.Render(l))
 	}
 	return out
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,6 +41,53 @@ func TestDocsAreUpToDate(t *testing.T) {
 	}
 	if string(data) != want {
 		t.Errorf("%s is out of date; run: go test ./backend/config -update", docsFile)
+	}
+}
+
+// TestProviderPages: each kind has its page, with its card, the least right of its credential, and
+// configurations that pass.
+func TestProviderPages(t *testing.T) {
+	data, err := os.ReadFile(docsFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(data), "```yaml\n")
+	whole, _, _ := strings.Cut(rest, "```\n")
+	const list = "  providers: [{name: cf, kind: cloudflare, token: env:TOKEN}]\n"
+	if !strings.Contains(whole, list) {
+		t.Fatal("the example of configuration.md has another provider")
+	}
+	for _, kind := range providerKindNames() {
+		page, err := os.ReadFile("../../docs/providers/" + kind + ".md")
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, want := range []string{"\nCard: ", "\nProven on: ", "**Limits.**"} {
+			if !strings.Contains(string(page), want) {
+				t.Errorf("%s.md has no %q", kind, want)
+			}
+		}
+		if !regexp.MustCompile(`\*\*(Policy|Token|Key)\.\*\*`).Match(page) {
+			t.Errorf("%s.md does not say the least right", kind)
+		}
+		snippets := strings.Split(string(page), "```yaml\n")[1:]
+		if len(snippets) == 0 {
+			t.Errorf("%s.md has no configuration", kind)
+		}
+		for _, s := range snippets {
+			s, _, _ = strings.Cut(s, "```")
+			first, more, _ := strings.Cut(s, "\n")
+			if !strings.HasPrefix(first, "- name: ") || !strings.HasPrefix(more, "  kind: "+kind+"\n") {
+				t.Errorf("%s.md: %q is no provider of this kind", kind, s)
+				continue
+			}
+			s = "    - name: cf\n    " + strings.ReplaceAll(strings.TrimSpace(more), "\n", "\n    ") + "\n"
+			s = strings.ReplaceAll(strings.Replace(s, "\n    kind:", "\n      kind:", 1), "file:", "env:X_")
+			if _, err := Parse(kind+".md", []byte(strings.Replace(whole, list, "  providers:\n"+s, 1))); err != nil {
+				t.Errorf("%s.md: %v", kind, err)
+			}
+		}
 	}
 }
 

@@ -100,7 +100,7 @@ func judge(o *byrecord.Op, ans byrecord.Answer, e *apiError) *byrecord.Failure {
 		e.Code == "" && ans.Status == http.StatusUnauthorized:
 		mk(dnsproviders.ErrAuth, "the key is wrong, disabled or deleted: put a valid one where the configuration points")
 	case e.family("Forbidden", "NoPermission", "IncorrectDomainUser", "IllegalUser", "UnauthorizedOperation"), e.Code == "" && ans.Status == http.StatusForbidden:
-		mk(dnsproviders.ErrForbidden, "give the key's user the policy in docs/dns-providers.md for "+o.Zone+", and check its IP conditions")
+		mk(dnsproviders.ErrForbidden, "give the key's user the policy in docs/providers/alidns.md for "+o.Zone+", and check its IP conditions")
 	case e.family("InvalidDomainName.NoExist", "DomainNotExists", "InvalidDomainName"):
 		mk(dnsproviders.ErrNotFound, "check the zone's name, and that the key's account holds it")
 	case e.family("DomainRecordDuplicate", "DomainRecordNotBelongToUser", "InvalidRecordId", "InvalidRR.NoExist"):

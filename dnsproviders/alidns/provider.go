@@ -30,7 +30,7 @@ type Options struct {
 	// KeyID is the AccessKey ID of a RAM user.
 	KeyID string
 	// Secret returns its AccessKey secret; it is called once per operation, so that a
-	// rotated key is seen. docs/dns-providers.md has the policy that the user needs.
+	// rotated key is seen. docs/providers/alidns.md has the policy that the user needs.
 	Secret func() (string, error)
 	// Rate is writes per second; 0 = DefaultRate.
 	Rate float64
@@ -92,7 +92,7 @@ func New(o Options) (*Provider, error) {
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	c := dnsproviders.Capabilities{
-		Kind: Kind, MaxBatch: 1,
+		Kind: Kind, MaxBatch: 1, Rate: p.opt.Rate,
 		Note: fmt.Sprintf("Not atomic: one request per record, at most %g a second (1,000 records take %.0f s); a name that breaks off half-way is put back. ",
 			p.opt.Rate, 1000/p.opt.Rate) +
 			"The API cannot compare: records are re-read right before and after. Sets on several lines are refused.",

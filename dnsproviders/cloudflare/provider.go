@@ -124,6 +124,7 @@ func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	defer p.mu.Unlock()
 	c := dnsproviders.Capabilities{
 		Kind: "cloudflare", Atomic: true, MaxBatch: freeBatch,
+		Rate: 4, // 1,200 in 5 minutes
 		Note: "One batch is all or nothing; a change larger than MaxBatch takes several. The API cannot compare: " +
 			"records are read right before the write, or when the zone was armed, and patched by id; " +
 			"what somebody else wrote since that reading may be overwritten.",

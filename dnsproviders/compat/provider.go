@@ -207,7 +207,7 @@ func (o *op) judge(ctx context.Context, err error) error {
 	case errors.Is(kind, dnsproviders.ErrAuth):
 		hint = "put a valid secret where the configuration points"
 	case errors.Is(kind, dnsproviders.ErrForbidden):
-		hint = "give the secret the rights of docs/dns-providers.md for " + o.Zone
+		hint = "give the secret the rights of docs/providers/libdns.md for " + o.Zone
 	case errors.Is(kind, dnsproviders.ErrNotFound):
 		f.Refused, hint = true, "check the zone's name, and that the secret's account holds it"
 	case errors.Is(kind, dnsproviders.ErrRejected):

@@ -93,7 +93,7 @@ func judge(o *byrecord.Op, ans byrecord.Answer, e *apiError) *byrecord.Failure {
 	switch {
 	case e.family("AuthFailure.UnauthorizedOperation"), e.family("UnauthorizedOperation"), e.family("OperationDenied"),
 		e.family("FailedOperation.NotDomainOwner"), e.family("InvalidParameter.RequestIpLimited"):
-		mk(dnsproviders.ErrForbidden, "give the key's user the policy in docs/dns-providers.md for "+o.Zone+", and check its IP conditions")
+		mk(dnsproviders.ErrForbidden, "give the key's user the policy in docs/providers/dnspod.md for "+o.Zone+", and check its IP conditions")
 		f.NotDone = true
 	case e.Code == "AuthFailure.SignatureExpire":
 		mk(dnsproviders.ErrAuth, "this machine's clock is off by more than five minutes: set it")

@@ -26,7 +26,7 @@ type Options struct {
 	// KeyID is the SecretId of a CAM user.
 	KeyID string
 	// Secret returns its SecretKey; it is called once per operation, so that a rotated key
-	// is seen. docs/dns-providers.md has the policy that the user needs, and no more.
+	// is seen. docs/providers/dnspod.md has the policy that the user needs, and no more.
 	Secret func() (string, error)
 	// Timeout of one request; 0 = 5 s.
 	Timeout time.Duration
@@ -85,7 +85,7 @@ func New(o Options) (*Provider, error) {
 // Capabilities returns the provider's card.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	c := dnsproviders.Capabilities{
-		Kind: Kind, MaxBatch: batchSize,
+		Kind: Kind, MaxBatch: batchSize, Rate: 20,
 		Note: "Not atomic and asynchronous: a job sets one address on up to 5,000 records, one after another; names switch within seconds of each other, " +
 			"a name that breaks off half-way is put back. The API cannot compare: records are re-read right before and after. Sets on several lines are refused.",
 	}

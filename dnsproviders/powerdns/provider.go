@@ -26,7 +26,7 @@ type Options struct {
 	// ServerID in the API's paths; "" = DefaultServerID.
 	ServerID string
 	// APIKey returns the key (api-key of pdns.conf); called once per operation, so that
-	// a rotated key is seen. There is one key for everything: see docs/dns-providers.md.
+	// a rotated key is seen. There is one key for everything: see docs/providers/powerdns.md.
 	APIKey func() (string, error)
 	// Timeout of one request; 0 = 5 s.
 	Timeout time.Duration

@@ -79,7 +79,7 @@ func (o *op) judge(err error) error {
 	case slices.Contains(authCodes, code) || status == http.StatusUnauthorized:
 		mk(dnsproviders.ErrAuth, "the access key is wrong, inactive or deleted, or this machine's clock is more than 5 minutes off")
 	case slices.Contains(deniedCodes, code) || status == http.StatusForbidden:
-		mk(dnsproviders.ErrForbidden, "give the key's user the policy of docs/dns-providers.md for "+o.Zone)
+		mk(dnsproviders.ErrForbidden, "give the key's user the policy of docs/providers/route53.md for "+o.Zone)
 	case slices.Contains(absentCodes, code) || status == http.StatusNotFound:
 		mk(dnsproviders.ErrNotFound, "check the zone's name, hosted_zone_id and the account of the key")
 		f.Refused = true

@@ -102,7 +102,7 @@ func New(o Options) (*Provider, error) {
 // Capabilities returns the provider's card. MaxBatch holds for sets of one value.
 func (p *Provider) Capabilities() dnsproviders.Capabilities {
 	return dnsproviders.Capabilities{
-		Kind: Kind, Atomic: true, CompareAndSet: true, MaxBatch: maxRecords / 2, MinTTL: 0,
+		Kind: Kind, Atomic: true, CompareAndSet: true, MaxBatch: maxRecords / 2, MinTTL: 0, Rate: 5,
 		Note: "One request is all or nothing and carries its own comparison; a change larger than MaxBatch takes several. " +
 			"An account has 5 requests a second; name servers follow when GetChange says INSYNC, commonly within 60 s.",
 	}

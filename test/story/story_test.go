@@ -96,8 +96,18 @@ func TestSiteDown(t *testing.T) {
 func TestPlanIsBoundToTheWorld(t *testing.T) {
 	w := start(t)
 	w.fault("primary/business", "down")
-	var p struct{ Hash string }
+	var p struct {
+		Hash      string
+		Providers []struct {
+			Kind, Note string
+			Atomic     bool
+			MaxBatch   int `json:"max_batch"`
+		}
+	}
 	w.must(0, &p, "plan", "failover", "--to", "standby")
+	if len(p.Providers) != 1 || p.Providers[0].Kind != "cloudflare" || !p.Providers[0].Atomic || p.Providers[0].MaxBatch < 200 || p.Providers[0].Note == "" {
+		t.Errorf("the plan's capability cards: %+v", p.Providers)
+	}
 	w.fault("primary/data", "down")
 	w.must(8, nil, "failover", "--to", "standby", "--plan-hash", p.Hash, "--yes", "--reason", "the approved plan")
 	if s := w.status(3); s.ServingSite != "primary" {

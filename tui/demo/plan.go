@@ -45,6 +45,7 @@ func (w *World) plan(req backend.PlanRequest) (*failoverplan.Plan, error) {
 			}
 		}
 	}
+	p.Cards = []failoverplan.Card{{Provider: p.DNS[0].Provider, Kind: "cloudflare", Atomic: true, MaxBatch: 200, Rate: 4, MinTTL: 60}}
 	p.Gates = w.gates(to)
 	p.LeaveOut = req.LeaveOut
 	w.leaveOut(p)

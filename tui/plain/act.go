@@ -97,6 +97,9 @@ func (s *session) showPlan(p *failoverplan.Plan) {
 			s.print(fmt.Sprintf("  %s %s: %s -> %s TTL %d", c.After.Name, c.After.Type, strings.Join(c.Before.Values, " "), strings.Join(c.After.Values, " "), c.After.TTL))
 		}
 	}
+	for _, c := range p.Cards {
+		s.print("  " + c.Provider + " (" + c.Kind + "): " + c.Terms(s.tr.T))
+	}
 	for i, st := range p.Steps {
 		line := fmt.Sprintf("  %d. %s %s: %s", i+1, st.Risk, s.word("phase", string(st.Phase)), kit.Clean(st.Title))
 		if st.Undo != "" {
