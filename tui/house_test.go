@@ -37,7 +37,8 @@ func TestEveryTextIsTranslated(t *testing.T) {
 	zh := i18n.New("zh")
 	verb := regexp.MustCompile(`%(\[\d\])?[a-z]`)
 	used := map[string]bool{}
-	for _, file := range sources(t) {
+	const card = "../failoverplan/card.go" // its phrases are said through the console's words
+	for _, file := range append(sources(t), card) {
 		if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "demo") {
 			continue
 		}
@@ -50,8 +51,14 @@ func TestEveryTextIsTranslated(t *testing.T) {
 			if !ok || len(c.Args) == 0 {
 				return true
 			}
-			sel, ok := c.Fun.(*ast.SelectorExpr)
-			if !ok || sel.Sel.Name != "T" && (sel.Sel.Name != "say" || !strings.HasPrefix(file, "plain")) {
+			name := ""
+			switch f := c.Fun.(type) {
+			case *ast.SelectorExpr:
+				name = f.Sel.Name
+			case *ast.Ident:
+				name = f.Name
+			}
+			if name != "T" && (name != "say" || file != card && !strings.HasPrefix(file, "plain")) {
 				return true
 			}
 			lit, ok := c.Args[0].(*ast.BasicLit)
