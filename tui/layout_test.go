@@ -137,7 +137,10 @@ func TestWarningsAndClocksAreShown(t *testing.T) {
 		r.a.data.shown = &st
 		r.want("▲ the clock of standby is off", "All well.") // no fault
 		r.press("1")
-		r.want("clock +1500.25 ms (within 0.40)")
+		r.want("clock +1500 ms (within 0 ms)")
+		st.Sites[0].Clock = &backend.ClockStatus{AheadMS: -9, ErrorMS: 0.4}
+		r.want("clock level")
+		r.wantNot("-9")
 	}
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"fmt"
+	"math"
 
 	tea "charm.land/bubbletea/v2"
 
@@ -52,12 +53,19 @@ func (s *siteScreen) commands(a *app) []command {
 	}}}
 }
 
+// level is the difference of clocks, in milliseconds, below which it is not worth a number
+// that would change with every probe.
+const level = 10
+
 // clockText is how far a site's clock is from ours; nothing when no component tells it.
 func (a *app) clockText(k *backend.ClockStatus) string {
-	if k == nil {
+	switch {
+	case k == nil:
 		return ""
+	case math.Abs(k.AheadMS) <= max(k.ErrorMS, level):
+		return "  " + a.tr.T("clock level")
 	}
-	return "  " + a.tr.T("clock %s", fmt.Sprintf("%+.2f ms (within %.2f)", k.AheadMS, k.ErrorMS))
+	return "  " + a.tr.T("clock %s (within %s)", fmt.Sprintf("%+.0f ms", k.AheadMS), fmt.Sprintf("%.0f ms", k.ErrorMS))
 }
 
 func (s *siteScreen) view(a *app, w, h int) []string {
