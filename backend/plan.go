@@ -40,7 +40,7 @@ func (e *Engine) planFrom(ctx context.Context, req PlanRequest, owners map[strin
 	return failoverplan.Make(failoverplan.Request{
 		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
 		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems, Also: also,
-		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx), OnFailedWrite: e.onFailedWrite(),
+		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx), OnFailedWrite: e.onFailedWrite(), Canary: e.cfg.Rules.Canary,
 	})
 }
 

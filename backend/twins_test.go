@@ -317,3 +317,43 @@ func TestArmingArmsEveryProvider(t *testing.T) {
 		}
 	}
 }
+
+func TestCanaryIsWrittenFirst(t *testing.T) {
+	w := newTwinWorld(t, "rules: {canary: ["+twinNames[1]+"]}\n")
+	r, err := w.failover(w.plan("standby"))
+	if err != nil || r.State != RunDone || r.DNS.RecordsChanged != 8 {
+		t.Fatalf("%v: %s %q, %+v", err, r.State, r.Problem, r.DNS)
+	}
+	w.is("switched", [2]int{4, 4})
+	if r, err = w.ended(w.e.Rollback(t.Context(), r.ID, "test", "test")); err != nil || r.State != RunRolledBack {
+		t.Fatalf("%v: %s %q", err, r.State, r.Problem)
+	}
+	w.is("taken back", [2]int{})
+}
+
+// Where the canary of one provider fails, nothing else is written there; where all fail,
+// nothing else is written at all.
+func TestFailedCanary(t *testing.T) {
+	w := newTwinWorld(t, "rules: {canary: ["+twinNames[1]+"]}\n")
+	p := w.plan("standby")
+	w.api.Break(&dnstest.Fault{Kind: dnstest.Unauthorized, First: 1, Times: 4}) // it would answer the rest
+	r, err := w.failover(p)
+	if !errors.Is(err, ErrParked) || stateOfStep(r, "Canary: point 2 record sets of "+twinZone+" at second") != "skipped" {
+		t.Fatalf("%v: %s %q", err, r.State, r.Problem)
+	}
+	w.is("one canary failed", [2]int{4, 0})
+	w.api.Break(nil)
+	if r, err = w.ended(w.e.Resume(t.Context(), r.ID, "test")); err != nil || r.State != RunDone {
+		t.Fatalf("%v: %s %q", err, r.State, r.Problem)
+	}
+	w.is("resumed", [2]int{4, 4})
+
+	w = newTwinWorld(t, "rules: {canary: ["+twinNames[1]+"]}\n")
+	p = w.plan("standby")
+	w.deaf.Store(true)
+	w.api.Break(&dnstest.Fault{Kind: dnstest.Unauthorized, First: 1, Times: -1})
+	if r, err = w.failover(p); err == nil || stateOfStep(r, "Point 2 record sets") != "pending" {
+		t.Errorf("%v: %s, the rest is %s", err, r.State, stateOfStep(r, "Point 2 record sets"))
+	}
+	w.is("every canary failed", [2]int{})
+}

@@ -51,6 +51,9 @@ func (e *Engine) switchDNS(ctx context.Context, sc *runbook.Scene, s failoverpla
 	if err != nil {
 		return runbook.Result{}, err
 	}
+	if !s.Canary && !canaryProven(sc, s) {
+		return runbook.Result{}, fmt.Errorf("%w: its canary failed, so nothing else of %s is written at %s", runbook.ErrRefused, s.Zone, s.Provider)
+	}
 	return e.applyZone(ctx, sc, s, z)
 }
 
@@ -116,6 +119,9 @@ func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, s f
 	var changes []failoverplan.ZoneChange
 	for _, z := range sc.Plan.DNS {
 		if s.Zone == "" && len(z.Also) == 0 || z.Zone == s.Zone && z.Provider == s.Provider {
+			if s.Canary {
+				z = sc.Plan.CanaryChange(s)
+			}
 			changes = append(changes, z)
 		}
 	}
@@ -133,10 +139,22 @@ func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, s f
 	return runbook.Result{Evidence: append(append(ev, b.Differences(6)...), b.Evidence(6)...)}, err
 }
 
+// canaryProven says whether the canary of a place, where it has one, is switched and seen.
+func canaryProven(sc *runbook.Scene, at failoverplan.Step) bool {
+	for _, s := range sc.Plan.Steps {
+		if s.Canary && s.Zone == at.Zone && s.Provider == at.Provider {
+			if st := sc.StateOf(s.ID); st != runbook.StepDone && st != runbook.StepAlready {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // written says whether the run has made the change of a place.
 func written(sc *runbook.Scene, at failoverplan.Step) bool {
 	for _, s := range sc.Plan.Steps {
-		if s.Action == failoverplan.ActSwitchDNS && s.Zone == at.Zone && s.Provider == at.Provider {
+		if s.Action == failoverplan.ActSwitchDNS && s.Zone == at.Zone && s.Provider == at.Provider && (s.Canary || !at.Canary) {
 			if st := sc.StateOf(s.ID); st != runbook.StepDone && st != runbook.StepAlready {
 				return false
 			}

@@ -22,8 +22,9 @@ func hash(p *Plan) string {
 		Restore  []ZoneChange
 		Follows  []Follower
 		LeaveOut []LeftOut
+		Canary   []string
 		Steps    []Step
-	}{3, p.Kind, p.Mode, p.Force, p.Case, p.From, p.To, p.Stations, p.DNS, p.Lower, p.Restore, p.Follows, p.LeaveOut, p.Steps})
+	}{3, p.Kind, p.Mode, p.Force, p.Case, p.From, p.To, p.Stations, p.DNS, p.Lower, p.Restore, p.Follows, p.LeaveOut, p.Canary, p.Steps})
 	if err != nil {
 		panic("failoverplan: a plan of plain values cannot fail to marshal: " + err.Error())
 	}

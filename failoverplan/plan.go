@@ -127,6 +127,8 @@ type Step struct {
 	// hold) one has to succeed. The others do not stop the run; it ends part-way then, and a
 	// resume tries them again.
 	AnyOf string `json:"any_of,omitempty"`
+	// Canary steps switch and prove the plan's canary names of their zone, before the rest.
+	Canary bool `json:"canary,omitempty"`
 	// OnFail says what becomes of the names already switched when the step fails.
 	OnFail OnFail `json:"on_fail,omitempty"`
 	// Group: steps of one phase with equal non-zero group run in parallel.
@@ -231,6 +233,8 @@ type Plan struct {
 	// commit; the values stay.
 	Lower   []ZoneChange `json:"lower,omitempty"`
 	Restore []ZoneChange `json:"restore,omitempty"`
+	// Canary lists the names that are switched and proven first.
+	Canary []string `json:"canary,omitempty"`
 	// Away lists the providers that do not tell their records now; no part of the hash.
 	Away []Away `json:"away,omitempty"`
 	// Follows lists the names that move without a change of their own.
@@ -290,6 +294,9 @@ func (p *Plan) Change(s Step) (z ZoneChange, ok bool) {
 	}
 	for _, z := range zs {
 		if z.Zone == s.Zone && z.Provider == s.Provider {
+			if s.Action == ActSwitchDNS {
+				z = p.part(z, s.Canary)
+			}
 			return z, true
 		}
 	}

@@ -39,6 +39,8 @@ type Request struct {
 	MinTTL map[string]uint32
 	// OnFailedWrite: what a failed write leads to; "" = by the plan's mode.
 	OnFailedWrite OnFail
+	// Canary are names that are switched and proven before the rest of their zone.
+	Canary []string
 	// OwedTTL is the TTL that a run which was never committed has still to give back.
 	OwedTTL map[SetKey]uint32
 }
@@ -72,6 +74,7 @@ func Make(r Request) (*Plan, error) {
 	if dns.evened > 0 {
 		p.Because = append(p.Because, fmt.Sprintf("%d names differ between the providers of their zone; this switch makes them equal", dns.evened))
 	}
+	canary(r, p)
 	if len(p.DNS) > 0 {
 		p.OnFailedWrite = onFailedWrite(r.OnFailedWrite, p.Mode)
 	}

@@ -169,8 +169,12 @@ func promote(b *builder, m move) {
 // pointNames moves the names as soon as there is somewhere to go: users do not wait
 // for the feeds.
 func pointNames(b *builder, p *Plan, to string) {
+	canarySteps(b, p, to)
 	b.next()
 	for _, z := range p.DNS {
+		if z = p.part(z, false); len(z.Changes) == 0 {
+			continue
+		}
 		b.add(Step{
 			Phase: PhaseSwitch, Action: ActSwitchDNS, Risk: R3, Site: to, Zone: z.Zone, Provider: z.Provider, AnyOf: z.anyOf(),
 			Title: fmt.Sprintf("Point %d record sets of %s at %s", len(z.Changes), z.where(), to), Undo: "write the exact previous values and TTLs", OnFail: p.OnFailedWrite,

@@ -136,6 +136,15 @@ const (
 var onFailChoices = []string{OnFailAuto, OnFailRollback, OnFailHold}
 
 func (k *checker) rules() {
+	seen := map[string]string{}
+	domains := names(k.c.Domains, func(d Domain) string { return d.Name })
+	for i, n := range k.c.Rules.Canary {
+		at := item("rules.canary", i)
+		k.unique(seen, at, "canary", n)
+		if !k.broken("domains") {
+			k.reference(at, "domain", n, domains)
+		}
+	}
 	k.choice("rules.on_failed_write", k.c.Rules.OnFailedWrite, onFailChoices, "write what becomes of zones already written when one fails")
 }
 

@@ -407,6 +407,10 @@ type Rules struct {
 	ResolverWait Duration `yaml:"resolver_wait"`
 	// Arming is the countdown before a site-level run in the TUI; default 5s.
 	Arming Duration `yaml:"arming"`
+	// Canary: names that are switched first and asked for at the authoritative servers,
+	// before the rest of their zone is written; default none. It costs one more request for
+	// each zone that holds one.
+	Canary []string `yaml:"canary"`
 	// OnFailedWrite says what becomes of the zones already written when one fails:
 	// rollback (exact previous values and TTLs), hold (stay, and list what is old and new),
 	// or auto (the default): rollback while the site that is left can serve, else hold.

@@ -55,6 +55,9 @@ func (c *Config) applyDefaults() {
 	orString(&r.OnFailedWrite, OnFailAuto)
 	orDuration(&r.RetryBudget, 30*time.Second)
 	orInt(&r.MaxDrift, 3)
+	for i := range r.Canary {
+		r.Canary[i] = dnsName(r.Canary[i])
+	}
 	v := &c.DNS.Service
 	orString(&v.Path, "/")
 	orString(&v.Reach, ReachAddress)

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -70,7 +71,7 @@ func TestStarterTeachesDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	bare := with(t)
-	if c.Thresholds != bare.Thresholds || c.Rules != bare.Rules {
+	if c.Thresholds != bare.Thresholds || !reflect.DeepEqual(c.Rules, bare.Rules) {
 		t.Errorf("the starter calls these defaults, but they are not:\n%+v %+v\nwant\n%+v %+v", c.Thresholds, c.Rules, bare.Thresholds, bare.Rules)
 	}
 }
@@ -86,7 +87,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("thresholds %+v, want %+v", c.Thresholds, want)
 	}
 	rules := Rules{CatchUpTimeout: Duration(30 * time.Second), FenceTimeout: Duration(2 * time.Second), ResolverWait: Duration(2 * time.Minute), Arming: Duration(5 * time.Second), OnFailedWrite: OnFailAuto, RetryBudget: Duration(30 * time.Second), MaxDrift: 3}
-	if c.Rules != rules {
+	if !reflect.DeepEqual(c.Rules, rules) {
 		t.Errorf("rules %+v, want %+v", c.Rules, rules)
 	}
 	if armed := (Armed{Every: Duration(20 * time.Second), MaxAge: Duration(time.Minute)}); c.DNS.Armed != armed {
