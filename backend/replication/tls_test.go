@@ -164,7 +164,8 @@ func TestMySQLLinkOverTLS(t *testing.T) {
 		{maria, config.Component{TLS: &config.TLS{}}, "MASTER_SSL=1, MASTER_SSL_VERIFY_SERVER_CERT=1"},
 		{maria, config.Component{TLS: &config.TLS{InsecureSkipVerify: true}}, "MASTER_SSL=1, MASTER_SSL_VERIFY_SERVER_CERT=0"},
 		{
-			mysql8, config.Component{Replication: config.Replication{TLS: &config.ReplicationTLS{CA: "/etc/my'sql/ca.pem", Cert: "/c.pem", Key: "/k.pem"}}},
+			mysql8,
+			config.Component{Replication: config.Replication{TLS: &config.ReplicationTLS{CA: "/etc/my'sql/ca.pem", Cert: "/c.pem", Key: "/k.pem"}}},
 			"SOURCE_SSL=1, SOURCE_SSL_VERIFY_SERVER_CERT=1, SOURCE_SSL_CA='/etc/my''sql/ca.pem', SOURCE_SSL_CERT='/c.pem', SOURCE_SSL_KEY='/k.pem'",
 		},
 	} {

@@ -80,7 +80,8 @@ func (g *RESP) pass(b []byte) bool {
 
 // element takes the line that begins an element: a scalar, a bulk or an array.
 func (g *RESP) element(line []byte, whole bool) bool {
-	n, ok := 0, true
+	var n int
+	ok := true
 	switch line[0] {
 	case '$', '=', '!':
 		if n, ok = announced(line, whole, maxBulk); n >= 0 {

@@ -21,7 +21,7 @@ func Connector(c driver.Connector) driver.Connector { return connector{c} }
 type connector struct{ driver.Connector }
 
 func (c connector) Connect(ctx context.Context) (dc driver.Conn, err error) {
-	defer caught(&err)
+	defer func() { caught(recover(), &err) }()
 	dc, err = c.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -29,9 +29,9 @@ func (c connector) Connect(ctx context.Context) (dc driver.Conn, err error) {
 	return &sqlConn{Conn: dc}, nil
 }
 
-// caught turns a panic into the error of the function that defers it.
-func caught(err *error) {
-	if r := recover(); r != nil {
+// caught turns a panic r, if there was one, into the error of the function that recovers it.
+func caught(r any, err *error) {
+	if r != nil {
 		*err = fmt.Errorf("%w: %v", ErrBroke, r)
 	}
 }
@@ -43,15 +43,15 @@ type sqlConn struct {
 
 // note remembers that the conversation is out of step, so that the pool drops the
 // connection.
-func (c *sqlConn) note(err *error) {
-	if r := recover(); r != nil {
+func (c *sqlConn) note(r any, err *error) {
+	if r != nil {
 		c.broken = true
 		*err = fmt.Errorf("%w: %v", ErrBroke, r)
 	}
 }
 
 func (c *sqlConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (rows driver.Rows, err error) {
-	defer c.note(&err)
+	defer func() { c.note(recover(), &err) }()
 	q, ok := c.Conn.(driver.QueryerContext)
 	if !ok {
 		return nil, driver.ErrSkip
@@ -64,7 +64,7 @@ func (c *sqlConn) QueryContext(ctx context.Context, query string, args []driver.
 }
 
 func (c *sqlConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (res driver.Result, err error) {
-	defer c.note(&err)
+	defer func() { c.note(recover(), &err) }()
 	e, ok := c.Conn.(driver.ExecerContext)
 	if !ok {
 		return nil, driver.ErrSkip
@@ -73,7 +73,7 @@ func (c *sqlConn) ExecContext(ctx context.Context, query string, args []driver.N
 }
 
 func (c *sqlConn) Ping(ctx context.Context) (err error) {
-	defer c.note(&err)
+	defer func() { c.note(recover(), &err) }()
 	if p, ok := c.Conn.(driver.Pinger); ok {
 		return p.Ping(ctx)
 	}
@@ -81,7 +81,7 @@ func (c *sqlConn) Ping(ctx context.Context) (err error) {
 }
 
 func (c *sqlConn) ResetSession(ctx context.Context) (err error) {
-	defer c.note(&err)
+	defer func() { c.note(recover(), &err) }()
 	if r, ok := c.Conn.(driver.SessionResetter); ok {
 		return r.ResetSession(ctx)
 	}
@@ -94,7 +94,7 @@ func (c *sqlConn) IsValid() bool {
 }
 
 func (c *sqlConn) Close() (err error) {
-	defer c.note(&err)
+	defer func() { c.note(recover(), &err) }()
 	return c.Conn.Close()
 }
 
@@ -104,12 +104,12 @@ type sqlRows struct {
 }
 
 func (r *sqlRows) Next(dest []driver.Value) (err error) {
-	defer r.c.note(&err)
+	defer func() { r.c.note(recover(), &err) }()
 	return r.Rows.Next(dest)
 }
 
 func (r *sqlRows) Close() (err error) {
-	defer r.c.note(&err)
+	defer func() { r.c.note(recover(), &err) }()
 	if r.c.broken {
 		return nil // what is left cannot be read
 	}
