@@ -67,7 +67,25 @@ func (e *Engine) recognise(ctx context.Context, snap *monitor.Snapshot, acting b
 		e.identities[id] = k
 	}
 	due := e.identitiesMoved && e.now().Sub(e.identitiesSaved) >= saveEvery
-	if e.journal == nil || !now && !due {
+	if now || due {
+		e.saveIdentities(ctx)
+	}
+}
+
+// forgetRuns is called when a run of ours has ended, which may have started jobs anew: that
+// is no news to a process that looks only afterwards.
+func (e *Engine) forgetRuns(ctx context.Context) {
+	e.publishing.Lock()
+	defer e.publishing.Unlock()
+	for id, k := range e.identities {
+		k.Identity = k.Identity.WithoutRuns(e.kinds[id])
+		e.identities[id] = k
+	}
+	e.saveIdentities(ctx)
+}
+
+func (e *Engine) saveIdentities(ctx context.Context) {
+	if e.journal == nil {
 		return
 	}
 	e.identitiesMoved, e.identitiesSaved = false, e.now()

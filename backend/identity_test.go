@@ -96,6 +96,11 @@ func TestRestartsWithinARunAreNoNews(t *testing.T) {
 	if n := len(e.changes(id)); n != 0 {
 		t.Errorf("%d changes within a run", n)
 	}
+	e.forgetRuns(t.Context())
+	say("b2", false) // started by the run, and looked at only after it
+	if n := len(e.changes(id)); n != 0 {
+		t.Errorf("%d changes after a run", n)
+	}
 	say("c", false)
 	if n := len(e.changes(id)); n != 1 {
 		t.Errorf("%d changes, want the restart that was not ours", n)

@@ -196,6 +196,7 @@ func (e *Engine) launch(id string, lease *journal.Lease, f func(*runbook.Executo
 		if r.State == RunRolledBack {
 			e.forgetLeftOut(context.Background())
 		}
+		e.forgetRuns(context.Background())
 		release(lease)
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()

@@ -124,6 +124,17 @@ func (i Identity) Recognise(kind string, f Facts) (Identity, []Change) {
 	return next, out
 }
 
+// WithoutRuns forgets the ids that change with every start, such as a job's: whoever has
+// just started it knows that it did.
+func (i Identity) WithoutRuns(kind string) Identity {
+	i.IDs = maps.Clone(i.IDs)
+	maps.DeleteFunc(i.IDs, func(key, _ string) bool {
+		m, ok := idMeaningOf(kind, key)
+		return ok && !m.lost
+	})
+	return i
+}
+
 // sameHistory: a replica takes over its source's history, and one that is promoted
 // begins a new one that goes on from the old (replid2).
 func (i Identity) sameHistory(f Facts, was string) bool {
