@@ -114,7 +114,7 @@ func (e *Engine) doctorSecrets(add addCheck) {
 	for _, s := range e.cfg.Sites {
 		for _, p := range []config.Platform{s.Business, s.Data} {
 			for _, c := range p.Components {
-				for _, x := range []config.Secret{c.Password, c.Control.Password, c.Replication.Password} {
+				for _, x := range []config.Secret{c.Password, c.APIKey, c.Control.Password, c.Control.APIKey, c.Replication.Password} {
 					try(s.Name+"/"+c.Name, x)
 				}
 			}

@@ -82,13 +82,16 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 		User: c.User, Database: c.Database, ExpectStatus: c.ExpectStatus, ExpectBody: c.ExpectBody,
 		Query: c.Query, QType: c.QType, Expect: c.Expect, Topics: c.Topics, Job: c.Job.Name,
 		Index: c.Index, TimeField: c.TimeField, YellowOK: c.YellowOK == nil || *c.YellowOK, Queue: c.Queue, SlowAfter: c.SlowAfter.D(),
-		TLS: secure.Settings(c.TLS),
+		TLS: secure.Settings(c.TLS), SASL: c.SASL,
 	}
 	if t.SlowAfter == 0 {
 		t.SlowAfter = e.cfg.Thresholds.SlowAfter.D()
 	}
 	if c.Password != "" {
 		t.Password = c.Password.Resolve
+	}
+	if c.APIKey != "" {
+		t.APIKey = c.APIKey.Resolve
 	}
 	for _, m := range c.Mirrors {
 		t.Connectors = append(t.Connectors, m.Connectors...)

@@ -285,6 +285,12 @@ func (c *conv) explainAuth(err error) string {
 	if who == "" && c.t.Password != nil {
 		return "wrong password"
 	}
+	if who == "" && c.t.external() {
+		if errors.Is(err, amqp.ErrSASL) {
+			return "cannot ask: the broker does not take a client certificate as a login (EXTERNAL)"
+		}
+		return "cannot ask: our client certificate is no user there"
+	}
 	if who == "" {
 		return "cannot ask: it wants a user and password, none is configured"
 	}
@@ -301,6 +307,12 @@ func (c *conv) explainAuth(err error) string {
 			return "cannot ask: the account " + who + " is locked"
 		}
 	}
+	if errors.Is(err, kerr.UnsupportedSaslMechanism) {
+		return "cannot ask: the broker does not offer the SASL mechanism for " + who
+	}
+	if errors.Is(err, amqp.ErrSASL) {
+		return "cannot ask: the broker does not offer PLAIN to " + who
+	}
 	if errors.Is(err, kerr.ClusterAuthorizationFailed) || errors.Is(err, kerr.TopicAuthorizationFailed) {
 		return "cannot ask: " + who + " may not read this"
 	}
@@ -311,6 +323,8 @@ func (c *conv) explainOwn(err error) string {
 	switch {
 	case errors.Is(err, errSecret):
 		return "cannot ask: " + shorten(err)
+	case errors.Is(err, errNoSCRAM):
+		return "cannot ask: " + errNoSCRAM.Error()
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "cannot ask: too many open files on this host"
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.ENETDOWN):

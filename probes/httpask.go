@@ -59,7 +59,11 @@ func newWeb(t Target, limit int) (*web, error) {
 		})
 	}
 	t.trust.Transport(tr, t.askFirst)
-	return &web{t: t, base: strings.TrimRight(t.URL, "/"), pass: password{read: t.Password}, resty: rc, trans: tr}, nil
+	secret := t.Password
+	if t.APIKey != nil {
+		secret = t.APIKey
+	}
+	return &web{t: t, base: strings.TrimRight(t.URL, "/"), pass: password{read: secret}, resty: rc, trans: tr}, nil
 }
 
 // reply is a whole, bounded HTTP answer.
@@ -78,7 +82,7 @@ func (w *web) do(ctx context.Context, c *conv, method, path string, body any) (*
 		return nil, err
 	}
 	r, err := w.once(ctx, c, method, path, body, pw)
-	if err != nil || r.code != http.StatusUnauthorized || w.t.User == "" {
+	if err != nil || r.code != http.StatusUnauthorized || w.t.User == "" && w.t.APIKey == nil {
 		return r, err
 	}
 	pw, changed, err := w.pass.reread(ctx, c)
@@ -91,7 +95,10 @@ func (w *web) do(ctx context.Context, c *conv, method, path string, body any) (*
 
 func (w *web) once(ctx context.Context, c *conv, method, path string, body any, pw string) (*reply, error) {
 	req := w.resty.R().SetContext(ctx)
-	if w.t.User != "" {
+	switch {
+	case w.t.APIKey != nil:
+		req.SetHeader("Authorization", "ApiKey "+pw)
+	case w.t.User != "":
 		req.SetBasicAuth(w.t.User, pw)
 	}
 	if body != nil {
@@ -141,6 +148,10 @@ func (w *web) failedHTTP(ctx context.Context, c *conv, err error) answer {
 		return c.failed(ctx, w.host(), err)
 	}
 	switch {
+	case se.code == http.StatusUnauthorized && w.t.APIKey != nil:
+		return unknown("the API key is refused")
+	case se.code == http.StatusForbidden && w.t.APIKey != nil:
+		return unknown("cannot ask: the API key may not read this (403)")
 	case se.code == http.StatusUnauthorized && w.t.User == "":
 		return unknown("cannot ask: it wants a user and password, none is configured")
 	case se.code == http.StatusUnauthorized:

@@ -69,39 +69,79 @@ func (a *kafkaAsker) open(ctx context.Context, c *conv) (*kgo.Client, error) {
 	return a.login(ctx, c, pw)
 }
 
-// login tries the mechanisms in turn, beginning with the one that last worked: a
-// broker offers what it knows, not what the account is set up for.
+// mechanism is a way to log in, and whether it shows the password to the broker.
+type mechanism struct {
+	sasl.Mechanism
+	shows bool
+}
+
+// mechanisms are the ways to log in, in the order in which they are tried: the configured
+// one alone, else SCRAM, which never shows the password, and PLAIN last.
+func (a *kafkaAsker) mechanisms(pw string) []mechanism {
+	auth := scram.Auth{User: a.t.User, Pass: pw}
+	all := []mechanism{
+		{auth.AsSha256Mechanism(), false},
+		{auth.AsSha512Mechanism(), false},
+		{plain.Auth{User: a.t.User, Pass: pw}.AsMechanism(), true},
+	}
+	if a.t.SASL == "" {
+		return all
+	}
+	return slices.DeleteFunc(all, func(m mechanism) bool { return !strings.EqualFold(m.Name(), a.t.SASL) })
+}
+
+// errNoSCRAM: the broker takes the password in the open only, and nobody said that it may.
+var errNoSCRAM = errors.New("the broker offers no SCRAM, and PLAIN would show it the password without checked TLS: configure tls, or sasl: plain")
+
+// login tries the mechanisms in turn, beginning with the one that last worked: a broker
+// offers what it knows, not what the account is set up for. Once a SCRAM was refused for
+// another reason than being unknown there, the password is not shown by PLAIN.
 func (a *kafkaAsker) login(ctx context.Context, c *conv, pw string) (*kgo.Client, error) {
 	if a.t.User == "" {
 		return a.connect(ctx, c, nil)
 	}
-	auth := scram.Auth{User: a.t.User, Pass: pw}
-	mechs := []sasl.Mechanism{auth.AsSha256Mechanism(), auth.AsSha512Mechanism(), plain.Auth{User: a.t.User, Pass: pw}.AsMechanism()}
+	mechs := a.mechanisms(pw)
+	if len(mechs) == 0 {
+		return nil, joinErr(errOwn, fmt.Errorf("SASL mechanism %q is not known here", a.t.SASL))
+	}
 	worked := int(a.mech.Load())
-	var firstErr error
+	var refused error // the first refusal by a mechanism that the broker knows
+	var notOffered error
 	for i := range mechs {
 		n := (worked + i) % len(mechs)
-		c.note("  SASL %s as %s", mechs[n].Name(), a.t.User)
-		cl, err := a.connect(ctx, c, mechs[n])
+		m := mechs[n]
+		if m.shows && a.t.SASL == "" {
+			if refused != nil {
+				continue
+			}
+			if a.t.TLS == nil || a.t.TLS.Insecure {
+				notOffered = joinErr(errOwn, errNoSCRAM)
+				continue
+			}
+		}
+		c.note("  SASL %s as %s", m.Name(), a.t.User)
+		cl, err := a.connect(ctx, c, m)
 		if err == nil {
 			a.mech.Store(int32(n)) //nolint:gosec // one of three
 			return cl, nil
 		}
-		switch Classify(err) {
-		case ClassAuth:
-			if firstErr == nil {
-				firstErr = err
+		switch {
+		case errors.Is(err, kerr.UnsupportedSaslMechanism):
+			notOffered = err
+		case Classify(err) == ClassAuth:
+			if refused == nil {
+				refused = err
 			}
-		case ClassTimeout:
-			if firstErr != nil {
-				return nil, firstErr // no time left for the other mechanisms
-			}
-			return nil, err
+		case Classify(err) == ClassTimeout && refused != nil:
+			return nil, refused // no time left for the other mechanisms
 		default:
 			return nil, err
 		}
 	}
-	return nil, firstErr
+	if refused != nil {
+		return nil, refused
+	}
+	return nil, notOffered
 }
 
 func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) (*kgo.Client, error) {

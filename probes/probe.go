@@ -109,6 +109,11 @@ type Target struct {
 	User     string
 	Password Secret
 	Database string
+	// APIKey (elasticsearch) is sent instead of user and password.
+	APIKey Secret
+	// SASL (kafka) is the one mechanism to use: scram-sha-256, scram-sha-512 or plain. "" is
+	// SCRAM; PLAIN only over TLS that checks the certificate, to brokers that offer no SCRAM.
+	SASL string
 
 	// TLS says how the server's certificate is checked and which one is shown to it. nil: an
 	// https URL is checked against the host's own authorities; mysql, redis, kafka and

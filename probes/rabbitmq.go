@@ -99,6 +99,11 @@ func (a *rabbitAsker) open(ctx context.Context, c *conv) (*rabbitConn, error) {
 	return a.login(ctx, c, pw)
 }
 
+// external: who shows a certificate and has no user logs in by it (AMQP's EXTERNAL).
+func (t Target) external() bool {
+	return t.Kind == "rabbitmq" && t.User == "" && t.TLS != nil && t.TLS.Cert != ""
+}
+
 func (a *rabbitAsker) login(ctx context.Context, c *conv, pw string) (*rabbitConn, error) {
 	raw, err := a.t.dial(ctx, "tcp", a.t.Address)
 	if err != nil {
@@ -110,9 +115,13 @@ func (a *rabbitAsker) login(ctx context.Context, c *conv, pw string) (*rabbitCon
 	if vhost == "" {
 		vhost = "/"
 	}
-	c.asked("AMQP 0-9-1 login as %s at virtual host %s", nobody(a.t.User), vhost)
+	login, who := amqp.Authentication(&amqp.PlainAuth{Username: a.t.User, Password: pw}), nobody(a.t.User)
+	if a.t.external() {
+		login, who = &amqp.ExternalAuth{}, "whom our certificate names"
+	}
+	c.asked("AMQP 0-9-1 %s login as %s at virtual host %s", login.Mechanism(), who, vhost)
 	conn, err := amqp.Open(sock, amqp.Config{
-		SASL:       []amqp.Authentication{&amqp.PlainAuth{Username: a.t.User, Password: pw}},
+		SASL:       []amqp.Authentication{login},
 		Vhost:      vhost,
 		Heartbeat:  10 * time.Second,
 		Locale:     "en_US",

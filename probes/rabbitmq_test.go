@@ -18,6 +18,7 @@ type fakeRabbit struct {
 
 	mu       sync.Mutex
 	user, pw string
+	external bool // offers EXTERNAL beside PLAIN, and takes it
 	queues   map[string][2]uint32 // messages, consumers
 	logins   int
 	mute     bool // reads the login and never answers it
@@ -83,14 +84,20 @@ func (f *fakeRabbit) serve(c net.Conn) {
 	}
 	props := append(shortStr("version"), 'S')
 	props = append(props, longStr("3.10.8")...)
-	_ = amqpSend(c, 0, 10, 10, []byte{0, 9}, longStr(string(props)), longStr("PLAIN"), longStr("en_US"))
+	mechanisms := "PLAIN"
+	f.mu.Lock()
+	if f.external {
+		mechanisms = "PLAIN EXTERNAL"
+	}
+	f.mu.Unlock()
+	_ = amqpSend(c, 0, 10, 10, []byte{0, 9}, longStr(string(props)), longStr(mechanisms), longStr("en_US"))
 	_, _, _, args, err := amqpRead(r)
 	if err != nil {
 		return
 	}
 	f.mu.Lock()
 	f.logins++
-	good := bytes.Contains(args, []byte("\x00"+f.user+"\x00"+f.pw))
+	good := bytes.Contains(args, []byte("\x00"+f.user+"\x00"+f.pw)) || f.external && bytes.Contains(args, shortStr("EXTERNAL"))
 	mute, vhostBad := f.mute, f.vhostBad
 	f.mu.Unlock()
 	if mute {

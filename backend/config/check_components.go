@@ -27,6 +27,16 @@ func (k *checker) component(path string, m *Component, s *Site) {
 	if !slices.Contains(spec.required, "user") {
 		k.account(path, m.User, m.Password, kind)
 	}
+	if kind == failoverplan.Elasticsearch {
+		k.apiKey(path, m.User, m.APIKey, kind)
+	}
+	k.apiKey(path+".control", m.Control.User, m.Control.APIKey, kind)
+	if m.SASL != "" && kind == failoverplan.Kafka {
+		k.choice(path+".sasl", m.SASL, saslMechanisms, "write the mechanism that the account is made for")
+		if m.User == "" {
+			k.add(path+".user", path+" has a SASL mechanism but no user", "both", "add \"user: ...\" and \"password: ...\"")
+		}
+	}
 	k.account(path+".control", m.Control.User, m.Control.Password, kind)
 	k.account(path+".replication", m.Replication.User, m.Replication.Password, kind)
 	if k.has(path + ".replication.address") {
@@ -82,6 +92,17 @@ func (k *checker) brokers(path string, brokers []string) {
 func (k *checker) account(path, user string, password Secret, kind failoverplan.ComponentKind) {
 	if k.has(path+".password") && password != "" && user == "" && kind != failoverplan.Redis {
 		k.add(path+".user", path+" has a password but no user", "both", "add \"user: ...\"")
+	}
+}
+
+// apiKey: one way to log in, and at elasticsearch only.
+func (k *checker) apiKey(path, user string, key Secret, kind failoverplan.ComponentKind) {
+	switch {
+	case !k.has(path + ".api_key"):
+	case kind != failoverplan.Elasticsearch:
+		k.add(path+".api_key", path+".api_key does not belong to a "+string(kind)+" component", "api_key at elasticsearch only", "remove it: use user and password")
+	case user != "" && key != "":
+		k.add(path+".api_key", path+" has a user and an API key", "one of them", "remove user and password, or api_key")
 	}
 }
 

@@ -115,6 +115,10 @@ type Component struct {
 	User     string   `yaml:"user"`     // account that the probe uses
 	Password Secret   `yaml:"password"` // of user
 	Database string   `yaml:"database"` // mysql: schema; redis: number
+	APIKey   Secret   `yaml:"api_key"`  // elasticsearch: instead of user and password; the encoded key (base64 of id:key)
+	// SASL is the one mechanism that is used (kafka); default SCRAM, and PLAIN only over TLS
+	// with a checked certificate, to brokers that offer no SCRAM.
+	SASL string `yaml:"sasl"`
 	// TLS: asked and acted on over TLS, and never without it; default without, except for
 	// an https url, which is checked against this host's own authorities.
 	TLS *TLS `yaml:"tls"`
@@ -146,6 +150,7 @@ type Component struct {
 type Account struct {
 	User     string `yaml:"user"`
 	Password Secret `yaml:"password"`
+	APIKey   Secret `yaml:"api_key"` // elasticsearch: instead of user and password
 }
 
 // Replication is the source end of a sync relation.

@@ -136,8 +136,8 @@ func (p *Platform) applyDefaults() {
 			orString(&m.QType, "A")
 		default:
 		}
-		if componentKinds[kind].allows("control") && m.Control.User == "" && m.Control.Password == "" {
-			m.Control = Account{User: m.User, Password: m.Password}
+		if componentKinds[kind].allows("control") && m.Control == (Account{}) {
+			m.Control = Account{User: m.User, Password: m.Password, APIKey: m.APIKey}
 		}
 	}
 }

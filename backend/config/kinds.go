@@ -40,11 +40,11 @@ var componentKinds = map[failoverplan.ComponentKind]kindSpec{
 		store: true, syncable: true,
 	},
 	failoverplan.Elasticsearch: {
-		required: []string{"url"}, optional: []string{"user", "password", "tls", "index", "time_field", "yellow_ok", "control", "replication"},
+		required: []string{"url"}, optional: []string{"user", "password", "api_key", "tls", "index", "time_field", "yellow_ok", "control", "replication"},
 		store: true, syncable: true,
 	},
 	failoverplan.Kafka: {
-		required: []string{"brokers"}, optional: []string{"user", "password", "tls", "topics"},
+		required: []string{"brokers"}, optional: []string{"user", "password", "sasl", "tls", "topics"},
 		critical: true, store: true, syncable: true,
 	},
 	failoverplan.KafkaConnect: {required: []string{"url"}, optional: []string{"user", "password", "tls", "mirrors"}},
@@ -102,14 +102,15 @@ const (
 const aliasType = "CNAME"
 
 var (
-	keyAlgorithms = []string{"hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1"}
-	domainTypes   = []string{"A", "AAAA", aliasType}
-	queryTypes    = []string{"A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "SOA", "SRV", "TXT"}
-	environments  = []string{string(failoverplan.Production), string(failoverplan.Sandbox)}
-	platformKinds = []string{string(failoverplan.Business), string(failoverplan.Data)}
-	schemes       = []string{"http", "https"}
-	reaches       = []string{ReachAddress, ReachGateway}
-	syncPolicies  = []string{string(failoverplan.Sync), string(failoverplan.SyncNone)}
+	keyAlgorithms  = []string{"hmac-sha256", "hmac-sha384", "hmac-sha512", "hmac-sha224", "hmac-sha1"}
+	domainTypes    = []string{"A", "AAAA", aliasType}
+	queryTypes     = []string{"A", "AAAA", "CNAME", "HTTPS", "MX", "NS", "SOA", "SRV", "TXT"}
+	environments   = []string{string(failoverplan.Production), string(failoverplan.Sandbox)}
+	platformKinds  = []string{string(failoverplan.Business), string(failoverplan.Data)}
+	schemes        = []string{"http", "https"}
+	reaches        = []string{ReachAddress, ReachGateway}
+	syncPolicies   = []string{string(failoverplan.Sync), string(failoverplan.SyncNone)}
+	saslMechanisms = []string{"scram-sha-256", "scram-sha-512", "plain"}
 	// reservedSites have a meaning of their own where a site name is expected.
 	reservedSites = []string{"mixed", "foreign", "none", "dns", "link"}
 )

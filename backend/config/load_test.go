@@ -128,10 +128,10 @@ func TestAccountsFallBack(t *testing.T) {
 		`address: "192.0.2.51:6379"`, `address: "192.0.2.51:6379", user: probe, password: env:P`,
 		`address: "198.51.100.51:6379"`, `address: "198.51.100.51:6379", user: probe, control: {user: boss, password: env:B}, replication: {address: "10.0.0.1:6379"}`)
 	first, second := c.Sites[0].Data.Components[0], c.Sites[1].Data.Components[0]
-	if first.Control != (Account{"probe", "env:P"}) || first.Replication.Address != "192.0.2.51:6379" {
+	if first.Control != (Account{User: "probe", Password: "env:P"}) || first.Replication.Address != "192.0.2.51:6379" {
 		t.Errorf("%+v", first)
 	}
-	if second.Control != (Account{"boss", "env:B"}) || second.Replication.Address != "10.0.0.1:6379" {
+	if second.Control != (Account{User: "boss", Password: "env:B"}) || second.Replication.Address != "10.0.0.1:6379" {
 		t.Errorf("%+v", second)
 	}
 }

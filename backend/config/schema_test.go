@@ -133,6 +133,7 @@ func refine(t *testing.T, defs gen.Definitions) {
 	enum("Config", "environment", environments)
 	enum("Component", "kind", componentKindNames())
 	enum("Component", "qtype", queryTypes)
+	enum("Component", "sasl", saslMechanisms)
 	enum("Domain", "types", domainTypes)
 	enum("Provider", "kind", providerKindNames())
 	enum("Service", "scheme", schemes)

@@ -57,18 +57,24 @@ func (s *elasticStore) startCopy(ctx context.Context, source Endpoint) (string, 
 	if user == "" {
 		user, secret = source.Config.User, source.Config.Password
 	}
-	if user != "" {
-		password, err := resolve(secret)
-		if err != nil {
-			return "", fmt.Errorf("%s: %w", source.Target(), err)
-		}
-		s.api.vault.add(password)
+	if user == "" {
+		secret = source.Config.APIKey
+	}
+	password, err := resolve(secret)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", source.Target(), err)
+	}
+	s.api.vault.add(password)
+	switch {
+	case user != "":
 		remote["username"], remote["password"] = user, password
+	case password != "":
+		remote["headers"] = map[string]string{"Authorization": "ApiKey " + password}
 	}
 	var started struct {
 		Task string `json:"task"`
 	}
-	err := s.api.call(ctx, http.MethodPost, "/_reindex?wait_for_completion=false&refresh=true", map[string]any{
+	err = s.api.call(ctx, http.MethodPost, "/_reindex?wait_for_completion=false&refresh=true", map[string]any{
 		"conflicts": "proceed",
 		"source":    map[string]any{"remote": remote, "index": source.Config.Index, "size": 1000},
 		"dest":      map[string]any{"index": s.index, "version_type": "external"},

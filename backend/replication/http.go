@@ -23,6 +23,7 @@ type httpServer struct {
 	url      string
 	user     string
 	password config.Secret
+	apiKey   config.Secret // instead of user and password
 	rc       *resty.Client
 	vault    vault
 }
@@ -33,6 +34,7 @@ func newHTTPServer(e Endpoint, opts Options) (*httpServer, error) {
 	}
 	h := &httpServer{name: e.Target(), url: strings.TrimRight(e.Config.URL, "/")}
 	h.user, h.password = e.account()
+	h.apiKey = e.apiKey()
 	h.rc = resty.New().SetBaseURL(h.url).SetTimeout(opts.Timeout).SetLogger(silentResty{}).
 		SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy()).SetTransport(secure.Transport(e.Config.TLS))
 	return h, nil
@@ -70,13 +72,20 @@ func isStatus(err error, codes ...int) bool {
 
 // call sends body as JSON (none when nil) and decodes a 2xx answer into out (unless nil).
 func (h *httpServer) call(ctx context.Context, method, path string, body, out any) error {
-	password, err := resolve(h.password)
+	secret := h.password
+	if h.apiKey != "" {
+		secret = h.apiKey
+	}
+	password, err := resolve(secret)
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.name, err)
 	}
 	h.vault.add(password)
 	r := h.rc.R().SetContext(ctx).SetHeader("Accept", "application/json")
-	if h.user != "" {
+	switch {
+	case h.apiKey != "":
+		r.SetHeader("Authorization", "ApiKey "+password)
+	case h.user != "":
 		r.SetBasicAuth(h.user, password)
 	}
 	if body != nil {
@@ -104,7 +113,7 @@ func (h *httpServer) call(ctx context.Context, method, path string, body, out an
 
 func httpHint(code int) string {
 	if code == http.StatusUnauthorized || code == http.StatusForbidden {
-		return " (check control.user and control.password of the component)"
+		return " (check control.user and control.password, or the API key, of the component)"
 	}
 	return ""
 }

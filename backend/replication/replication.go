@@ -135,10 +135,18 @@ func Supported(kind failoverplan.ComponentKind) bool {
 
 // account is who acts on the endpoint: the control account, else the probe account.
 func (e Endpoint) account() (user string, password config.Secret) {
-	if e.Config.Control.User != "" || e.Config.Control.Password != "" {
+	if e.Config.Control != (config.Account{}) {
 		return e.Config.Control.User, e.Config.Control.Password
 	}
 	return e.Config.User, e.Config.Password
+}
+
+// apiKey is what acts on the endpoint instead of an account; "" for none.
+func (e Endpoint) apiKey() config.Secret {
+	if e.Config.Control != (config.Account{}) {
+		return e.Config.Control.APIKey
+	}
+	return e.Config.APIKey
 }
 
 // sourceAddress is the host:port under which other sites reach this server.
