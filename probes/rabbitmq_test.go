@@ -18,7 +18,7 @@ type fakeRabbit struct {
 
 	mu       sync.Mutex
 	user, pw string
-	external bool // offers EXTERNAL beside PLAIN, and takes it
+	external bool                 // offers EXTERNAL beside PLAIN, and takes it
 	queues   map[string][2]uint32 // messages, consumers
 	logins   int
 	mute     bool // reads the login and never answers it
