@@ -106,6 +106,7 @@ func (e *Engine) ArmDNS(ctx context.Context, probe bool) (Readiness, error) {
 		}
 	}
 	e.dns.Arm(ctx, e.topo.Domains)
+	e.dns.Accept(e.topo.Domains)
 	if probe {
 		e.dns.ProbeWrites(ctx, e.topo.Domains)
 	}
@@ -211,4 +212,33 @@ func (e *Engine) rearm(zone string) {
 		e.keepArmed()
 		e.wake()
 	})
+}
+
+// pictures are the zones as they were armed. What another process has put away meanwhile
+// is taken up; what is from before the last switch says nothing any more.
+func (e *Engine) pictures(ctx context.Context) []failoverplan.Armed {
+	if p := e.armedPath(); p != "" && e.journal != nil {
+		_ = e.dns.Recall(p) // why it cannot be read was told when the engine was opened
+	}
+	return e.dns.Pictures(e.topo.Domains, e.lastMoved(ctx))
+}
+
+// lastMoved is when the last run that may have written names ended or, with no end, began.
+func (e *Engine) lastMoved(ctx context.Context) time.Time {
+	rs, err := e.Runs(ctx)
+	if err != nil {
+		return time.Time{} // without a journal nothing is done anyway
+	}
+	var last time.Time
+	for _, r := range rs {
+		if r.State == RunRefused || r.State == RunCancelled || len(r.DNS.Zones) == 0 {
+			continue
+		}
+		for _, at := range []time.Time{r.Started, r.Finished} {
+			if at.After(last) {
+				last = at
+			}
+		}
+	}
+	return last
 }

@@ -49,7 +49,7 @@ func (e *Engine) Manual(ctx context.Context, req PlanRequest) (Manual, error) {
 	}
 	owners := e.ownersAside(ctx)
 	live, problems, notes := e.dns.LastKnown(ctx, e.topo.Domains)
-	p, err := e.planFrom(ctx, req, <-owners, live, problems, nil)
+	p, err := e.planFrom(ctx, req, <-owners, live, problems, nil, nil)
 	if err != nil {
 		return Manual{}, err
 	}

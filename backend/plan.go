@@ -18,8 +18,9 @@ func (e *Engine) Plan(ctx context.Context, req PlanRequest) (*failoverplan.Plan,
 		}
 	}
 	owners := e.ownersAside(ctx)
+	armed := e.pictures(ctx) // before the zones are read, which may take a first one
 	live, problems, also := e.readings(ctx)
-	p, err := e.planFrom(ctx, req, <-owners, live, problems, also)
+	p, err := e.planFrom(ctx, req, <-owners, live, problems, also, armed)
 	if err == nil {
 		p.Cards, p.WayBack = e.cards(p), e.wayBack(p)
 	}
@@ -33,13 +34,13 @@ func (e *Engine) ownersAside(ctx context.Context) <-chan map[string]failoverplan
 	return owners
 }
 
-func (e *Engine) planFrom(ctx context.Context, req PlanRequest, owners map[string]failoverplan.Owner, live map[string][]failoverplan.RecordSet, problems map[string]string, also []failoverplan.Held) (*failoverplan.Plan, error) {
+func (e *Engine) planFrom(ctx context.Context, req PlanRequest, owners map[string]failoverplan.Owner, live map[string][]failoverplan.RecordSet, problems map[string]string, also []failoverplan.Held, armed []failoverplan.Armed) (*failoverplan.Plan, error) {
 	e.mu.Lock()
 	sit := e.situation
 	e.mu.Unlock()
 	return failoverplan.Make(failoverplan.Request{
 		Kind: req.Kind, To: req.To, Stations: req.Stations, Force: req.Forced,
-		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems, Also: also,
+		Topology: e.topo, Situation: sit, Limits: e.limits(), Live: live, LiveProblems: problems, Also: also, Armed: armed,
 		LeaveOut: req.LeaveOut, GracefulTTL: req.GracefulTTL, Owners: owners, MinTTL: e.minTTLs(), OwedTTL: e.owedTTLs(ctx), OnFailedWrite: e.onFailedWrite(), Canary: e.cfg.Rules.Canary,
 	})
 }

@@ -357,3 +357,45 @@ func TestFailedCanary(t *testing.T) {
 	}
 	w.is("every canary failed", [2]int{})
 }
+
+// What changed since the zones were armed is in the plan, and too much of it refuses it
+// softly, again and again, until a person has armed them anew. A switch of ours is no drift.
+func TestZoneAsArmed(t *testing.T) {
+	w := newTwinWorld(t, "rules: {max_drift: 1}\n")
+	if _, err := w.e.ArmDNS(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	drifted := func(p *failoverplan.Plan) (n int) {
+		for _, a := range p.Armed {
+			n += a.Drifted
+		}
+		return n
+	}
+	if p := w.plan("standby"); len(p.Armed) != 2 || drifted(p) != 0 || len(p.Blocked()) != 0 {
+		t.Fatalf("%+v, blocked by %+v", p.Armed, p.Blocked())
+	}
+	for _, z := range []*dnstest.Zone{w.main, w.second} {
+		z.Set(twinNames[0], "A", 30, siteB4)
+		z.Set(twinNames[0], "AAAA", 30, siteB6)
+	}
+	for range 2 { // looking at it is not accepting it
+		p := w.plan("standby")
+		if b := p.Blocked(); drifted(p) != 4 || len(b) != 1 || b[0].Gate != "zone-as-armed" {
+			t.Fatalf("%+v, blocked by %+v", p.Armed, b)
+		}
+	}
+	if _, err := w.e.ArmDNS(t.Context(), false); err != nil {
+		t.Fatal(err)
+	}
+	p := w.plan("standby")
+	if drifted(p) != 0 || len(p.Blocked()) != 0 {
+		t.Fatalf("armed anew: %+v, blocked by %+v", p.Armed, p.Blocked())
+	}
+	if r, err := w.failover(p); err != nil || r.State != RunDone {
+		t.Fatalf("%v: %s", err, r.Problem)
+	}
+	w.is("switched", [2]int{4, 4})
+	if p := w.plan("primary"); drifted(p) != 0 {
+		t.Errorf("our own switch is drift: %+v", p.Armed)
+	}
+}

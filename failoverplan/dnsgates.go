@@ -153,39 +153,6 @@ func (w *dnsWork) askedGate() Gate {
 	return g
 }
 
-// driftGate holds the live zone against the picture that was armed: many differences
-// mean that somebody is at work there.
-func (w *dnsWork) driftGate() Gate {
-	var diff []string
-	for _, d := range w.r.Topology.Domains {
-		armed, ok := w.r.Armed[d.Name]
-		if !ok || !w.asked[d.Station] || w.unread[d.Zone] != "" {
-			continue
-		}
-		live := w.live[d.Name]
-		for i, typ := range liveTypes {
-			var was []string
-			for _, s := range armed {
-				if s.Type == typ {
-					was = sorted(s.Values)
-				}
-			}
-			if now := live[i].Values; !slices.Equal(was, now) {
-				diff = append(diff, fmt.Sprintf("%s %s was %s, is %s", d.Name, typ, orAbsent(was), orAbsent(now)))
-			}
-		}
-	}
-	g := Gate{Gate: "zone-as-armed", Soft: true, Passed: len(diff) <= w.r.Limits.MaxDrift}
-	g.Evidence = fmt.Sprintf("%d record sets differ from the armed picture (limit %d)", len(diff), w.r.Limits.MaxDrift)
-	if len(diff) > 0 {
-		g.Evidence += ": " + some(diff)
-	}
-	if !g.Passed {
-		g.ClearsWhen = "you know who changed them, and `dutyops dns arm` has taken the new picture; or a person accepts it with --forced"
-	}
-	return g
-}
-
 func orAbsent(values []string) string {
 	if len(values) == 0 {
 		return "absent"

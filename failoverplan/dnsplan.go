@@ -14,6 +14,7 @@ type dnsPlan struct {
 	stops   []Stop
 	gates   []Gate
 	away    []Away
+	armed   []ArmedAge
 	evened  int // names that differ between providers and are equal afterwards
 }
 
@@ -93,7 +94,7 @@ func dnsChanges(r Request, to string, stations []string) dnsPlan {
 	w.out.zones = w.sortedZones(changes)
 	w.out.gates = append([]Gate{w.readGate(unread)}, w.stopGates()...)
 	w.out.gates = append(w.out.gates, w.onGate(), w.askedGate())
-	if r.Armed != nil {
+	if len(r.Armed) > 0 {
 		w.out.gates = append(w.out.gates, w.driftGate())
 	}
 	return w.out

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -261,11 +262,11 @@ func TestPlanGatesOfTheZone(t *testing.T) {
 		plain, hard []string // blocked, and still blocked with --forced
 	}{
 		{"as armed", func(r *Request) {
-			r.Armed = map[string][]RecordSet{pvg: {rrset(pvg, "A", v4a), rrset(pvg, "AAAA", v6a)}}
+			r.Armed = armedAs(rrset(pvg, "A", v4a), rrset(pvg, "AAAA", v6a))
 		}, nil, nil},
-		{"drifted", func(r *Request) { r.Armed = map[string][]RecordSet{pvg: {rrset(pvg, "A", v4b)}} }, []string{"zone-as-armed"}, nil},
+		{"drifted", func(r *Request) { r.Armed = armedAs(rrset(pvg, "A", v4b)) }, []string{"zone-as-armed"}, nil},
 		{"drifted within the limit", func(r *Request) {
-			r.Armed, r.Limits.MaxDrift = map[string][]RecordSet{pvg: {rrset(pvg, "A", v4b)}}, 2
+			r.Armed, r.Limits.MaxDrift = armedAs(rrset(pvg, "A", v4b)), 2
 		}, nil, nil},
 		{"another owner", func(r *Request) { r.Owners = map[string]Owner{pvg: {"external-dns", "prod", "a-" + pvg}} }, []string{"other-owner"}, nil},
 		{"the target's gateway is down", func(r *Request) { r.Situation.Sites[1].Gateway = Down }, []string{"target-healthy", "some-site-on"}, []string{"target-healthy", "some-site-on"}},
@@ -294,5 +295,23 @@ func TestNamesThatStayWhereNobodyServesAreTold(t *testing.T) {
 	r.Stations, r.To = []string{"PVG"}, "standby"
 	if got := evidence(mustPlan(t, r), "some-site-on"); !strings.Contains(got, sha+" stays at primary") {
 		t.Errorf("evidence %q", got)
+	}
+}
+
+func armedAs(sets ...RecordSet) []Armed {
+	return []Armed{{Place: Place{"example.test", "main"}, At: t0.Add(-90 * time.Second), Names: []string{pvg}, Sets: sets}}
+}
+
+func TestAgeAndDriftAreInThePlan(t *testing.T) {
+	topo := testTopology()
+	r := request(topo, testWorld(topo, "primary", "primary"), Failover)
+	r.To, r.Armed = "standby", armedAs(rrset(pvg, "A", v4b))
+	p := mustPlan(t, r)
+	if len(p.Armed) != 1 || p.Armed[0].AgeS != 90 || p.Armed[0].Drifted != 2 || !strings.Contains(evidence(p, "zone-as-armed"), "armed 1m30s before") {
+		t.Errorf("%+v, %q", p.Armed, evidence(p, "zone-as-armed"))
+	}
+	r.Armed = nil
+	if again := mustPlan(t, r); again.Hash != p.Hash {
+		t.Error("the age of what is armed is no part of what is approved")
 	}
 }

@@ -237,6 +237,8 @@ type Plan struct {
 	Canary []string `json:"canary,omitempty"`
 	// Away lists the providers that do not tell their records now; no part of the hash.
 	Away []Away `json:"away,omitempty"`
+	// Armed lists what the records are held against, and what differs; no part of the hash.
+	Armed []ArmedAge `json:"armed,omitempty"`
 	// Follows lists the names that move without a change of their own.
 	Follows []Follower `json:"follows,omitempty"`
 	// Stops lists the names that cannot be switched, in the order of the inventory.

@@ -30,9 +30,8 @@ type Request struct {
 	LeaveOut []LeftOut
 	// GracefulTTL asks for lowered TTLs before a planned switch; a forced one never waits.
 	GracefulTTL bool
-	// Armed holds the record sets of a name as they were when the switch was armed; nil =
-	// nothing is armed.
-	Armed map[string][]RecordSet
+	// Armed are the zones as they were when the switch was armed; none = nothing is armed.
+	Armed []Armed
 	// Owners: name -> another controller that holds the name for its own.
 	Owners map[string]Owner
 	// MinTTL in seconds by provider.
@@ -69,7 +68,7 @@ func Make(r Request) (*Plan, error) {
 	p.Gates = gatesFor(r.Kind, r.Topology, r.Situation, j, to, stations, r.Limits)
 	dns := dnsChanges(r, to, stations)
 	p.DNS, p.Follows, p.Stops = dns.zones, dns.follows, append([]Stop{}, dns.stops...)
-	p.Away = dns.away
+	p.Away, p.Armed = dns.away, dns.armed
 	p.Gates = append(p.Gates, dns.gates...)
 	if dns.evened > 0 {
 		p.Because = append(p.Because, fmt.Sprintf("%d names differ between the providers of their zone; this switch makes them equal", dns.evened))

@@ -23,7 +23,9 @@ type place struct{ zone, provider string }
 type hold struct {
 	arming dnsproviders.Arming // zero At: nothing is held
 	// drift are sets that the zone's servers show otherwise than the reading.
-	drift   []string
+	drift []string
+	// picture is what plans are held against; see Pictures.
+	picture keptPicture
 	problem string // why the last reading failed; "" when it did not
 	// failed counts failures in a row; the next reading in the background waits longer.
 	failed int
@@ -130,6 +132,9 @@ func (s *Switch) arm(ctx context.Context, sp spot) (dnsproviders.Arming, error) 
 		return a, nil // read while a write was on its way: it may be either side of it
 	}
 	h.arming, h.drift = a, nil
+	if h.picture.At.IsZero() {
+		h.picture = pictureOf(a)
+	}
 	return a, nil
 }
 
@@ -218,7 +223,7 @@ func (s *Switch) written(p place, used *dnsproviders.Arming, rc dnsproviders.Rec
 	defer s.mu.Unlock()
 	s.wrote[p]++
 	h := s.hold(p)
-	h.arming, h.drift = dnsproviders.Arming{}, nil
+	h.arming, h.drift, h.picture = dnsproviders.Arming{}, nil, keptPicture{}
 	switch {
 	case used == nil:
 	case rc.Held != nil:

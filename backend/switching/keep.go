@@ -36,6 +36,7 @@ type keptPlace struct {
 	Sets        []dnsproviders.RRset `json:"sets,omitempty"`
 	Handle      json.RawMessage      `json:"handle,omitempty"`
 	Probe       Probe                `json:"probe,omitzero"`
+	Picture     keptPicture          `json:"picture,omitzero"`
 }
 
 // Keep writes what is held ready to a file, for a process to come: whole or not at all,
@@ -60,6 +61,13 @@ func (s *Switch) Keep(path string) error {
 		case i < 0:
 			out.Places = append(out.Places, k)
 		case k.Fingerprint != out.Places[i].Fingerprint:
+		default:
+			if k.Picture.At.After(out.Places[i].Picture.At) && s.writes(place{k.Zone, k.Provider}) == 0 {
+				out.Places[i].Picture = k.Picture
+			}
+		}
+		switch {
+		case i < 0 || k.Fingerprint != out.Places[i].Fingerprint:
 		case k.Probe.At.After(out.Places[i].Probe.At):
 			out.Places[i].Probe = k.Probe
 		}
@@ -79,7 +87,7 @@ func (s *Switch) Keep(path string) error {
 
 // keep is the form of a hold in the file; the caller has s.mu.
 func (s *Switch) keep(p place, h *hold) (keptPlace, error) {
-	k := keptPlace{Zone: p.zone, Provider: p.provider, Fingerprint: s.opt.Fingerprints[p.provider], Probe: h.probe}
+	k := keptPlace{Zone: p.zone, Provider: p.provider, Fingerprint: s.opt.Fingerprints[p.provider], Probe: h.probe, Picture: h.picture}
 	if h.arming.At.IsZero() || len(h.drift) > 0 {
 		return k, nil
 	}
@@ -172,6 +180,11 @@ func (s *Switch) recall(k keptPlace) (why string) {
 	case k.Fingerprint != s.opt.Fingerprints[k.Provider]:
 		return "the provider's configuration has changed since"
 	}
+	for _, r := range k.Picture.Sets {
+		if c, err := r.Canonical(); err != nil || !dnsproviders.InZone(c.Name, k.Zone) {
+			return "its picture holds a record set that is none"
+		}
+	}
 	a := dnsproviders.Arming{Zone: k.Zone, Names: k.Names, At: k.At}
 	for _, r := range k.Sets {
 		c, err := r.Canonical()
@@ -199,6 +212,7 @@ func (s *Switch) recall(k keptPlace) (why string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	h := s.hold(p)
+	h.take(k.Picture)
 	if h.probe.At.Before(k.Probe.At) {
 		h.probe = k.Probe
 	}
