@@ -85,7 +85,7 @@ func (w *web) do(ctx context.Context, c *conv, method, path string, body any) (*
 	if err != nil || r.code != http.StatusUnauthorized || w.t.User == "" && w.t.APIKey == nil {
 		return r, err
 	}
-	pw, changed, err := w.pass.reread(ctx, c)
+	pw, changed, err := w.pass.reread(ctx, c, pw)
 	if err != nil || !changed {
 		return r, err
 	}

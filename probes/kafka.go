@@ -61,7 +61,7 @@ func (a *kafkaAsker) open(ctx context.Context, c *conv) (*kgo.Client, error) {
 	if err == nil || Classify(err) != ClassAuth {
 		return cl, err
 	}
-	pw, changed, rerr := a.pass.reread(ctx, c)
+	pw, changed, rerr := a.pass.reread(ctx, c, pw)
 	if rerr != nil || !changed {
 		return nil, err
 	}

@@ -124,12 +124,13 @@ func (p *password) get(ctx context.Context, c *conv) (string, error) {
 		c.hide(v)
 		return v, nil
 	}
-	v, _, err := p.reread(ctx, c)
+	v, _, err := p.reread(ctx, c, "")
 	return v, err
 }
 
-// reread reads the secret again and tells whether it changed.
-func (p *password) reread(ctx context.Context, c *conv) (value string, changed bool, err error) {
+// reread reads the secret again and tells whether it is another than the one that was
+// refused: of several questions at the same time, each has to learn of the new one.
+func (p *password) reread(ctx context.Context, c *conv, refused string) (value string, changed bool, err error) {
 	if p.read == nil {
 		return "", false, nil
 	}
@@ -150,9 +151,8 @@ func (p *password) reread(ctx context.Context, c *conv) (value string, changed b
 		c.hide(o.v)
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		changed = !p.have || p.value != o.v
 		p.value, p.have = o.v, true
-		return o.v, changed, nil
+		return o.v, o.v != refused, nil
 	case <-ctx.Done():
 		return "", false, joinErr(errSecret, ctx.Err())
 	}

@@ -76,6 +76,10 @@ func newMySQL(t Target) (asker, error) {
 
 // login opens a connection, reading the password again when it is refused.
 func (a *mysqlAsker) login(ctx context.Context, c *conv) (*sql.Conn, error) {
+	used, err := a.pass.get(ctx, c)
+	if err != nil {
+		return nil, err
+	}
 	sc, err := a.db.Conn(ctx)
 	if err == nil {
 		c.answered()
@@ -86,7 +90,7 @@ func (a *mysqlAsker) login(ctx context.Context, c *conv) (*sql.Conn, error) {
 		return nil, err
 	}
 	c.answered()
-	if _, changed, rerr := a.pass.reread(ctx, c); rerr != nil || !changed {
+	if _, changed, rerr := a.pass.reread(ctx, c, used); rerr != nil || !changed {
 		return nil, err
 	}
 	c.note("  the password changed, trying the new one")

@@ -91,7 +91,7 @@ func (a *rabbitAsker) open(ctx context.Context, c *conv) (*rabbitConn, error) {
 	if err == nil || Classify(err) != ClassAuth {
 		return rc, err
 	}
-	pw, changed, rerr := a.pass.reread(ctx, c)
+	pw, changed, rerr := a.pass.reread(ctx, c, pw)
 	if rerr != nil || !changed {
 		return nil, err
 	}

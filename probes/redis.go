@@ -48,7 +48,7 @@ func (a *redisAsker) open(ctx context.Context, c *conv) (*redis.Client, error) {
 	if err == nil || Classify(err) != ClassAuth {
 		return r, err
 	}
-	pw, changed, rerr := a.pass.reread(ctx, c)
+	pw, changed, rerr := a.pass.reread(ctx, c, pw)
 	if rerr != nil || !changed {
 		return nil, err
 	}
