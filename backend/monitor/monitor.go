@@ -142,7 +142,8 @@ func (m *Monitor) Run(ctx context.Context) error {
 		return errors.New("monitor: already running")
 	}
 	defer m.running.Store(false)
-	defer m.stopPublishing()
+	// The last answers are seen when Run has returned, also while a picture is being made.
+	defer m.publish()
 	var wg sync.WaitGroup
 	for _, e := range m.order {
 		wg.Go(func() { m.watch(ctx, e) })

@@ -168,16 +168,6 @@ func (m *Monitor) publish() {
 	}
 }
 
-// stopPublishing ends a pending publication by doing it now.
-func (m *Monitor) stopPublishing() {
-	m.pub.mu.Lock()
-	pending := m.pub.pending != nil || m.pub.dirty
-	m.pub.mu.Unlock()
-	if pending {
-		m.publish()
-	}
-}
-
 // agedSince tells whether a target of the picture has become stale since.
 func (m *Monitor) agedSince(s *Snapshot) bool {
 	now := m.opt.Now()
