@@ -18,6 +18,10 @@ type connectAsker struct{ *web }
 // maxConnectors bounds the questions of one probe.
 const maxConnectors = 32
 
+// maxConnectorOffsets bounds the offsets of all connectors together, in bytes: it leaves room
+// for the rest below maxIncoming.
+const maxConnectorOffsets = 8 << 20
+
 func newConnect(t Target) (asker, error) {
 	w, err := newWeb(t, maxBody)
 	if err != nil {
@@ -57,20 +61,23 @@ type connectorLook struct {
 }
 
 func (a *connectAsker) ask(ctx context.Context, c *conv) answer {
-	names := slices.Clone(a.t.Connectors)
+	names, limit := slices.Clone(a.t.Connectors), ""
+	if n := len(names); n > maxConnectors {
+		limit = fmt.Sprintf("%d connectors: only %d looked at", n, maxConnectors)
+	}
 	var root struct {
 		Version string `json:"version"`
 		Cluster string `json:"kafka_cluster_id"`
 	}
 	asks := []func() error{func() error { return a.json(ctx, c, http.MethodGet, "/", nil, &root) }}
 	if len(names) == 0 {
-		asks = append(asks, func() error { return a.json(ctx, c, http.MethodGet, "/connectors", nil, &names) })
+		asks = append(asks, func() (err error) { names, limit, err = a.list(ctx, c); return err })
 	}
 	looks := make([]*connectorLook, 0, len(names))
 	for _, n := range names[:min(len(names), maxConnectors)] {
 		l := &connectorLook{name: n}
 		looks = append(looks, l)
-		asks = append(asks, a.look(ctx, c, l)...)
+		asks = append(asks, a.look(ctx, c, l, len(names))...)
 	}
 	errs := parallel(asks...)
 	if errs[0] != nil {
@@ -86,14 +93,32 @@ func (a *connectAsker) ask(ctx context.Context, c *conv) answer {
 		for _, n := range names[:min(len(names), maxConnectors)] {
 			l := &connectorLook{name: n}
 			looks = append(looks, l)
-			more = append(more, a.look(ctx, c, l)...)
+			more = append(more, a.look(ctx, c, l, len(names))...)
 		}
 		parallel(more...)
 	}
-	return a.judge(ctx, c, looks)
+	c.extra("connectors", limit)
+	return a.judge(ctx, c, looks, limit)
 }
 
-func (a *connectAsker) look(ctx context.Context, c *conv, l *connectorLook) []func() error {
+// list names the first connectors, and says when there are more.
+func (a *connectAsker) list(ctx context.Context, c *conv) (names []string, limit string, err error) {
+	n, whole, err := a.stream(ctx, c, "/connectors", "", func(raw json.RawMessage) error {
+		if len(names) >= maxConnectors {
+			return nil
+		}
+		names = append(names, "")
+		return json.Unmarshal(raw, &names[len(names)-1])
+	})
+	if n > maxConnectors || !whole {
+		limit = fmt.Sprintf("%s connectors: only %d looked at", counted(n, whole), len(names))
+	}
+	return names, limit, err
+}
+
+// look asks for one of n connectors.
+func (a *connectAsker) look(ctx context.Context, c *conv, l *connectorLook, n int) []func() error {
+	limit := min(maxBody, maxConnectorOffsets/min(n, maxConnectors))
 	path := "/connectors/" + url.PathEscape(l.name)
 	return []func() error{
 		func() error {
@@ -101,19 +126,22 @@ func (a *connectAsker) look(ctx context.Context, c *conv, l *connectorLook) []fu
 			return nil
 		},
 		func() error {
-			l.offsetsErr = a.json(ctx, c, http.MethodGet, path+"/offsets", nil, &l.offsets)
+			l.offsetsErr = a.jsonUpTo(ctx, c, limit, http.MethodGet, path+"/offsets", nil, &l.offsets)
 			return nil
 		},
 	}
 }
 
-func (a *connectAsker) judge(ctx context.Context, c *conv, looks []*connectorLook) answer {
+func (a *connectAsker) judge(ctx context.Context, c *conv, looks []*connectorLook, limit string) answer {
 	var f findings
 	states := map[string]int{}
 	for _, l := range looks {
 		a.judgeOne(ctx, c, &f, l)
 		if s, ok := c.facts.Parts[l.name]; ok {
 			states[s]++
+		}
+		if tooLarge(l.offsetsErr) {
+			c.extra("offsets "+l.name, "too many to read")
 		}
 		if l.offsetsErr == nil {
 			for key, at := range l.offsets.positions() {
@@ -129,6 +157,9 @@ func (a *connectAsker) judge(ctx context.Context, c *conv, looks []*connectorLoo
 		texts = append(texts, fmt.Sprintf("%d %s", n, word(s)))
 	}
 	slices.Sort(texts)
+	if limit != "" {
+		texts = append(texts, "of "+limit)
+	}
 	return f.verdict(up("connectors: %s", strings.Join(texts, ", ")))
 }
 

@@ -93,15 +93,17 @@ func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
 		hasIndex = a.t.Index != ""
 	)
 	asks := []func() error{
-		func() error { return a.json(ctx, c, http.MethodGet, "/_cluster/health", nil, &health) },
+		func() error { return a.json(ctx, c, http.MethodGet, "/_cluster/health?level=cluster", nil, &health) },
 		func() error { return a.json(ctx, c, http.MethodGet, "/", nil, &root) },
 	}
 	if hasIndex {
 		asks = append(asks,
 			func() error { return a.json(ctx, c, http.MethodPost, "/"+index+"/_search", a.query(), &found) },
-			func() error { return a.json(ctx, c, http.MethodGet, "/"+index+"/_settings", nil, &blocks) },
 			func() error {
-				return a.json(ctx, c, http.MethodGet, "/"+index+"/_stats/docs?level=shards", nil, &stats)
+				return a.json(ctx, c, http.MethodGet, "/"+index+"/_settings?filter_path=*.settings.index.uuid,*.settings.index.blocks", nil, &blocks)
+			},
+			func() error {
+				return a.json(ctx, c, http.MethodGet, "/"+index+"/_stats/docs?level=shards&filter_path="+statsPath, nil, &stats)
 			},
 		)
 	}
@@ -128,6 +130,9 @@ func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
 	return f.verdict(up("%s", a.describe(c, health)))
 }
 
+// statsPath names the parts of _stats that are read; the others are many times as long.
+const statsPath = "indices.*.shards.*.routing.primary,indices.*.shards.*.seq_no.max_seq_no"
+
 // searchStats is what is read of _stats: how far each copy of each shard is.
 type searchStats struct {
 	Indices map[string]struct {
@@ -148,6 +153,9 @@ func (a *searchAsker) changes(c *conv, s *searchStats, err error) {
 	var se *statusError
 	if errors.As(err, &se) && (se.code == http.StatusForbidden || se.code == http.StatusUnauthorized) {
 		c.extra("changes", "not visible (grant monitor on index "+a.t.Index+")")
+	}
+	if tooLarge(err) {
+		c.extra("changes", "not counted: "+a.t.Index+" stands for too many indices")
 	}
 	sum, shards := int64(0), 0
 	for _, ix := range s.Indices {
@@ -278,6 +286,9 @@ func (a *searchAsker) judgeBlocks(c *conv, f *findings, blocks map[string]indexS
 	var se *statusError
 	if errors.As(err, &se) && se.code == http.StatusForbidden {
 		c.extra("write_block", "not visible (grant view_index_metadata on "+a.t.Index+" to "+nobody(a.t.User)+")")
+	}
+	if tooLarge(err) {
+		c.extra("write_block", "not looked at: "+a.t.Index+" stands for too many indices")
 	}
 	if err != nil {
 		return // the search above has told what is wrong, or the right is missing

@@ -2,11 +2,14 @@ package probes
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // flinkAsker asks a Flink session cluster's REST API for its task managers and
@@ -59,12 +62,10 @@ type flinkCheckpoints struct {
 
 func (a *flinkAsker) ask(ctx context.Context, c *conv) answer {
 	var ov flinkOverview
-	var jobs struct {
-		Jobs []flinkJob `json:"jobs"`
-	}
+	var jobs flinkJobs
 	errs := parallel(
 		func() error { return a.json(ctx, c, http.MethodGet, "/overview", nil, &ov) },
-		func() error { return a.json(ctx, c, http.MethodGet, "/jobs/overview", nil, &jobs) },
+		func() error { return a.overview(ctx, c, &jobs) },
 	)
 	for _, err := range errs {
 		if err != nil {
@@ -78,8 +79,9 @@ func (a *flinkAsker) ask(ctx context.Context, c *conv) answer {
 	c.facts.Version = ov.Version
 	c.extra("task_managers", fmt.Sprint(*ov.TaskManagers))
 	c.extra("slots", fmt.Sprintf("%d free of %d", ov.SlotsFree, ov.SlotsTotal))
-	job := pickJob(jobs.Jobs, a.t.Job)
-	for _, j := range jobs.Jobs {
+	c.extra("jobs", jobs.limit)
+	job := pickJob(jobs.named, a.t.Job)
+	for _, j := range jobs.others {
 		if _, have := c.facts.Parts[j.Name]; !have && j.Name != a.t.Job {
 			c.part(j.Name, j.State)
 		}
@@ -90,7 +92,38 @@ func (a *flinkAsker) ask(ctx context.Context, c *conv) answer {
 			a.checkpoints(ctx, c, job)
 		}
 	}
+	if jobs.limit != "" && a.t.Job != "" && (job == nil || job.State != "RUNNING") {
+		// what was not looked at may hold it
+		return unknown("cannot tell whether job %s runs: %s", a.t.Job, jobs.limit)
+	}
 	return a.judge(c, ov, job)
+}
+
+// flinkJobs is what is kept of the jobs of a cluster: finished ones stay listed, and there
+// may be very many.
+type flinkJobs struct {
+	named  []flinkJob // of the name asked for; the most alive one
+	others []flinkJob // some
+	limit  string     // how many were looked at, "" for all
+}
+
+func (a *flinkAsker) overview(ctx context.Context, c *conv, jobs *flinkJobs) error {
+	n, whole, err := a.stream(ctx, c, "/jobs/overview", "jobs", func(raw json.RawMessage) error {
+		var j flinkJob
+		if err := guard.JSON(raw, &j); err != nil {
+			return err
+		}
+		if a.t.Job != "" && j.Name == a.t.Job {
+			jobs.named = []flinkJob{*pickJob(append(jobs.named, j), j.Name)}
+		} else if len(jobs.others) < maxParts {
+			jobs.others = append(jobs.others, j)
+		}
+		return nil
+	})
+	if !whole {
+		jobs.limit = fmt.Sprintf("%s jobs listed: only %d looked at", counted(n, whole), n)
+	}
+	return err
 }
 
 // pickJob returns the job of the name that is most alive; finished ones stay listed

@@ -3,6 +3,7 @@ package probes
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -29,6 +30,7 @@ type web struct {
 	pass  password
 	resty *resty.Client
 	trans *http.Transport
+	limit int // of a body, bytes
 }
 
 func newWeb(t Target, limit int) (*web, error) {
@@ -48,7 +50,7 @@ func newWeb(t Target, limit int) (*web, error) {
 	rc := resty.New().
 		SetTransport(tr).
 		SetRetryCount(0).
-		SetResponseBodyLimit(limit).
+		SetDoNotParseResponse(true).
 		SetLogger(silent{}).
 		SetHeader("User-Agent", "dutyops-probe").
 		SetRedirectPolicy(resty.RedirectPolicyFunc(func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }))
@@ -63,25 +65,39 @@ func newWeb(t Target, limit int) (*web, error) {
 	if t.APIKey != nil {
 		secret = t.APIKey
 	}
-	return &web{t: t, base: strings.TrimRight(t.URL, "/"), pass: password{read: secret}, resty: rc, trans: tr}, nil
+	return &web{t: t, base: strings.TrimRight(t.URL, "/"), pass: password{read: secret}, resty: rc, trans: tr, limit: limit}, nil
 }
 
-// reply is a whole, bounded HTTP answer.
+// reply is a bounded HTTP answer.
 type reply struct {
 	code   int
 	status string
 	body   []byte
 	header http.Header
+	cut    bool // the body is longer
 }
 
 // do asks once; when the credentials are refused and the secret has changed
 // meanwhile, once more with the new one.
 func (w *web) do(ctx context.Context, c *conv, method, path string, body any) (*reply, error) {
+	return w.doUpTo(ctx, c, w.limit, method, path, body)
+}
+
+func (w *web) doUpTo(ctx context.Context, c *conv, limit int, method, path string, body any) (*reply, error) {
+	r, err := w.start(ctx, c, limit, method, path, body)
+	if err == nil && r.cut {
+		return nil, resty.ErrResponseBodyTooLarge
+	}
+	return r, err
+}
+
+// start is do for an answer that may be longer than is read: of that, its beginning.
+func (w *web) start(ctx context.Context, c *conv, limit int, method, path string, body any) (*reply, error) {
 	pw, err := w.pass.get(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	r, err := w.once(ctx, c, method, path, body, pw)
+	r, err := w.once(ctx, c, limit, method, path, body, pw)
 	if err != nil || r.code != http.StatusUnauthorized || w.t.User == "" && w.t.APIKey == nil {
 		return r, err
 	}
@@ -90,10 +106,10 @@ func (w *web) do(ctx context.Context, c *conv, method, path string, body any) (*
 		return r, err
 	}
 	c.note("  the password changed, asking again with the new one")
-	return w.once(ctx, c, method, path, body, pw)
+	return w.once(ctx, c, limit, method, path, body, pw)
 }
 
-func (w *web) once(ctx context.Context, c *conv, method, path string, body any, pw string) (*reply, error) {
+func (w *web) once(ctx context.Context, c *conv, limit int, method, path string, body any, pw string) (*reply, error) {
 	req := w.resty.R().SetContext(ctx)
 	switch {
 	case w.t.APIKey != nil:
@@ -115,15 +131,28 @@ func (w *web) once(ctx context.Context, c *conv, method, path string, body any, 
 	if err != nil {
 		return nil, err
 	}
+	raw := resp.RawBody()
+	defer func() { _ = raw.Close() }()
+	text, err := io.ReadAll(io.LimitReader(raw, int64(limit)+1))
+	if err != nil {
+		return nil, err
+	}
+	cut := len(text) > limit
+	text = text[:min(len(text), limit)]
 	c.toldByDate(resp.Header(), asked, time.Now())
-	r := &reply{code: resp.StatusCode(), status: resp.Status(), body: resp.Body(), header: resp.Header()}
+	r := &reply{code: resp.StatusCode(), status: resp.Status(), body: text, header: resp.Header(), cut: cut}
 	c.got("%s, %d bytes: %s", clean(r.status, 60), len(r.body), clean(string(r.body[:min(len(r.body), 200)]), 200))
 	return r, nil
 }
 
 // json asks for a document. On a status other than 2xx it returns *statusError.
 func (w *web) json(ctx context.Context, c *conv, method, path string, body, into any) error {
-	r, err := w.do(ctx, c, method, path, body)
+	return w.jsonUpTo(ctx, c, w.limit, method, path, body, into)
+}
+
+// jsonUpTo is json with a bound of its own, for answers of which many are asked for.
+func (w *web) jsonUpTo(ctx context.Context, c *conv, limit int, method, path string, body, into any) error {
+	r, err := w.doUpTo(ctx, c, limit, method, path, body)
 	if err != nil {
 		return err
 	}

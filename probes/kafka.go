@@ -28,6 +28,7 @@ type kafkaAsker struct {
 	pass password
 	conn kept[*kgo.Client]
 	mech atomic.Int32 // index of the SASL mechanism that last worked
+	all  *kafkaTopics // of a large cluster whose topics are not named, see anyTopics
 }
 
 // kafkaRenew is how old a client may get: its brokers' addresses are those that it
@@ -160,7 +161,7 @@ func (a *kafkaAsker) connect(ctx context.Context, c *conv, mech sasl.Mechanism) 
 		kgo.RetryBackoffFn(func(int) time.Duration { return 20 * time.Millisecond }),
 		kgo.MetadataMinAge(250 * time.Millisecond),
 		kgo.FetchMaxBytes(1 << 20),
-		kgo.BrokerMaxReadBytes(16 << 20),
+		kgo.BrokerMaxReadBytes(kafkaMaxAnswer),
 		kgo.DisableClientMetrics(),
 	}
 	if mech != nil {
@@ -205,11 +206,13 @@ type clusterView struct {
 	*kmsg.MetadataResponse
 	answered int
 	silent   []string
+	limit    string // what was not looked at, "" for nothing
+	noTopics error  // why no topic could be looked at
 }
 
 // metadata asks all configured brokers at once and takes the first answer; the
 // others get half of the time left to answer too. Not cached, unlike the client's
-// own metadata. nil topics = all.
+// own metadata. No topics: the brokers alone.
 func (a *kafkaAsker) metadata(ctx context.Context, c *conv, cl *kgo.Client, topics []string) (*clusterView, error) {
 	type reply struct {
 		seed string
@@ -298,10 +301,7 @@ func metadataRequest(topics []string) *kmsg.MetadataRequest {
 }
 
 func topicsText(topics []string) string {
-	switch {
-	case topics == nil:
-		return "all topics"
-	case len(topics) == 0:
+	if len(topics) == 0 {
 		return "the cluster"
 	}
 	return strings.Join(topics, ", ")
@@ -312,9 +312,17 @@ func (a *kafkaAsker) ask(ctx context.Context, c *conv) answer {
 	var ends, newest kadm.ListedOffsets
 	var endErr error
 	newcomer, err := a.conn.with(ctx, c, func(cl *kgo.Client) error {
-		v, err := a.metadata(ctx, c, cl, a.t.Topics)
+		v, err := a.metadata(ctx, c, cl, append([]string{}, a.t.Topics...))
 		if err != nil {
 			return err
+		}
+		if len(a.t.Topics) == 0 {
+			v.Topics = nil
+			if seen, err := a.anyTopics(ctx, c, cl); err != nil {
+				v.noTopics = err
+			} else {
+				v.Topics, v.limit = seen.topics, seen.limit
+			}
 		}
 		view, ends, newest, endErr = v, nil, nil, nil
 		topics := existing(v)
@@ -360,6 +368,7 @@ func (a *kafkaAsker) facts(c *conv, v *clusterView, ends, newest kadm.ListedOffs
 	}
 	c.extra("controller", fmt.Sprint(v.ControllerID))
 	c.extra("brokers", fmt.Sprint(len(v.Brokers)))
+	c.extra("topics", v.limit)
 	if len(a.t.Topics) > 0 {
 		for _, t := range v.Topics {
 			if t.Topic != nil && t.TopicID != [16]byte{} {
@@ -397,7 +406,13 @@ func (a *kafkaAsker) judge(c *conv, v *clusterView, ends kadm.ListedOffsets, end
 	if endErr != nil && len(ends) == 0 {
 		f.add(degraded("answers, but the end offsets could not be read: %s", clean(c.raw(endErr), 80)))
 	}
+	if v.noTopics != nil {
+		f.add(degraded("answers, but the topics could not be read: %s", clean(c.raw(v.noTopics), 80)))
+	}
 	text := fmt.Sprintf("%d brokers, %d partitions, all with a leader", len(v.Brokers), parts)
+	if v.limit != "" {
+		text += "; " + v.limit
+	}
 	if len(v.Brokers) == 1 {
 		text = strings.Replace(text, "brokers", "broker", 1)
 	}
@@ -449,7 +464,7 @@ func (a *kafkaAsker) judgeTopics(c *conv, f *findings, v *clusterView) int {
 			text += fmt.Sprintf(" and %d more", n-3)
 		}
 		// the topics asked for are those that matter; of all others some may rest
-		if len(a.t.Topics) > 0 || n >= total {
+		if len(a.t.Topics) > 0 || n >= total && v.limit == "" {
 			f.add(down("%s", text))
 		} else {
 			f.add(degraded("%s", text))

@@ -3,6 +3,7 @@ package guard
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 )
 
 // Bounds of a JSON document. A value of a few bytes may become a hundred in memory, so a
@@ -22,9 +23,15 @@ func JSON(data []byte, into any) error {
 	return json.Unmarshal(data, into)
 }
 
-// fits counts brackets and commas outside of strings; whether it is JSON at all is for
+// Depth refuses a document that JSON would refuse for its depth alone: for a list that is
+// read one element after the other.
+func Depth(data []byte) error { return within(data, math.MaxInt) }
+
+func fits(data []byte) error { return within(data, maxValues) }
+
+// within counts brackets and commas outside of strings; whether it is JSON at all is for
 // the decoder to say.
-func fits(data []byte) error {
+func within(data []byte, limit int) error {
 	depth, values := 0, 1
 	inString, escaped := false, false
 	for _, ch := range data {
@@ -47,8 +54,8 @@ func fits(data []byte) error {
 		if depth > maxDepth {
 			return fmt.Errorf("%w: nested more than %d levels deep", ErrTooMuch, maxDepth)
 		}
-		if values > maxValues {
-			return fmt.Errorf("%w: more than %d values", ErrTooMuch, maxValues)
+		if values > limit {
+			return fmt.Errorf("%w: more than %d values", ErrTooMuch, limit)
 		}
 	}
 	return nil
