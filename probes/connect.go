@@ -18,6 +18,9 @@ type connectAsker struct{ *web }
 // maxConnectors bounds the questions of one probe.
 const maxConnectors = 32
 
+// maxConnectorList bounds the list of names, in bytes: many more than are looked at.
+const maxConnectorList = 256 << 10
+
 // maxConnectorOffsets bounds the offsets of all connectors together, in bytes: it leaves room
 // for the rest below maxIncoming.
 const maxConnectorOffsets = 8 << 20
@@ -103,7 +106,7 @@ func (a *connectAsker) ask(ctx context.Context, c *conv) answer {
 
 // list names the first connectors, and says when there are more.
 func (a *connectAsker) list(ctx context.Context, c *conv) (names []string, limit string, err error) {
-	n, whole, err := a.stream(ctx, c, "/connectors", "", func(raw json.RawMessage) error {
+	n, whole, err := a.stream(ctx, c, maxConnectorList, "/connectors", "", func(raw json.RawMessage) error {
 		if len(names) >= maxConnectors {
 			return nil
 		}

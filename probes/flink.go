@@ -108,7 +108,7 @@ type flinkJobs struct {
 }
 
 func (a *flinkAsker) overview(ctx context.Context, c *conv, jobs *flinkJobs) error {
-	n, whole, err := a.stream(ctx, c, "/jobs/overview", "jobs", func(raw json.RawMessage) error {
+	n, whole, err := a.stream(ctx, c, maxBody, "/jobs/overview", "jobs", func(raw json.RawMessage) error {
 		var j flinkJob
 		if err := guard.JSON(raw, &j); err != nil {
 			return err

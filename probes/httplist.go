@@ -27,11 +27,11 @@ func counted(n int, whole bool) string {
 	return fmt.Sprintf("more than %d", n)
 }
 
-// stream hands over the elements of a list one after the other, and stops at the bound of a
-// body: whole is false then, and n how many there were. The list is the document itself, or
+// stream hands over the elements of a list one after the other, and stops after limit
+// bytes: whole is false then, and n how many there were. The list is the document itself, or
 // its field of that name.
-func (w *web) stream(ctx context.Context, c *conv, path, field string, each func(json.RawMessage) error) (n int, whole bool, err error) {
-	r, err := w.start(ctx, c, w.limit, http.MethodGet, path, nil)
+func (w *web) stream(ctx context.Context, c *conv, limit int, path, field string, each func(json.RawMessage) error) (n int, whole bool, err error) {
+	r, err := w.start(ctx, c, limit, http.MethodGet, path, nil)
 	if err != nil {
 		return 0, true, err
 	}

@@ -27,8 +27,8 @@ type kafkaAsker struct {
 	t    Target
 	pass password
 	conn kept[*kgo.Client]
-	mech atomic.Int32 // index of the SASL mechanism that last worked
-	all  *kafkaTopics // of a large cluster whose topics are not named, see anyTopics
+	mech atomic.Int32                // index of the SASL mechanism that last worked
+	all  atomic.Pointer[kafkaTopics] // of a large cluster whose topics are not named, see anyTopics
 }
 
 // kafkaRenew is how old a client may get: its brokers' addresses are those that it

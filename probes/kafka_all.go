@@ -34,10 +34,10 @@ type kafkaTopics struct {
 // everything from a broker that knows no other way, at a slow pace where that is much.
 // Its error is about the topics: the cluster has answered before.
 func (a *kafkaAsker) anyTopics(ctx context.Context, c *conv, cl *kgo.Client) (*kafkaTopics, error) {
-	if old := a.all; old != nil && c.start.Sub(old.at) < kafkaAllPace {
+	if old := a.all.Load(); old != nil && c.start.Sub(old.at) < kafkaAllPace {
 		return old, nil
 	}
-	a.all = nil
+	a.all.Store(nil)
 	seen, err := firstTopics(ctx, c, cl)
 	if err == nil || ctx.Err() != nil {
 		return seen, err
@@ -46,8 +46,9 @@ func (a *kafkaAsker) anyTopics(ctx context.Context, c *conv, cl *kgo.Client) (*k
 	resp, err := metadataRequest(nil).RequestWith(ctx, cl)
 	switch {
 	case err != nil && strings.Contains(err.Error(), "BrokerMaxReadBytes"): // the library's error has no name
-		a.all = &kafkaTopics{at: c.start, limit: fmt.Sprintf("too many topics to look at (an answer of more than %d MB): name those that matter", kafkaMaxAnswer>>20)}
-		return a.all, nil
+		seen = &kafkaTopics{at: c.start, limit: fmt.Sprintf("too many topics to look at (an answer of more than %d MB): name those that matter", kafkaMaxAnswer>>20)}
+		a.all.Store(seen)
+		return seen, nil
 	case err != nil:
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (a *kafkaAsker) anyTopics(ctx context.Context, c *conv, cl *kgo.Client) (*k
 	seen = &kafkaTopics{topics: resp.Topics}
 	if partitions(resp.Topics) > kafkaSample {
 		seen.at, seen.limit = c.start, "looked at once a minute: name those that matter"
-		a.all = seen
+		a.all.Store(seen)
 	}
 	return seen, nil
 }
