@@ -175,7 +175,8 @@ func millions(tb testing.TB) map[string]struct {
 		},
 		"rabbitmq, management alone": {Target{Kind: "rabbitmq", URL: millionAPI(tb, "rabbitmq")}, StatusUp, "no alarm", ""},
 		"kafka": {
-			Target{Kind: "kafka", Brokers: millionTopics(tb)}, StatusUp,
+			Target{Kind: "kafka", Brokers: millionTopics(tb)},
+			StatusUp,
 			"2000 partitions, all with a leader; only the first 2000 partitions looked at", "topics=only the first 2000 partitions",
 		},
 		"kafka, named topics": {Target{Kind: "kafka", Brokers: millionTopics(tb), Topics: []string{"flight.messages"}}, StatusUp, "2 partitions, all with a leader", ""},
