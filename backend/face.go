@@ -46,6 +46,11 @@ type Face interface {
 	CheckDNS(ctx context.Context) ([]DomainStatus, error)
 	// CheckBoard does so too, and says what is wrong with the servers and how far they are.
 	CheckBoard(ctx context.Context) (DNSBoard, []DomainStatus, error)
+	// Readiness says what is held ready for a switch of each zone.
+	Readiness(ctx context.Context) (Readiness, error)
+	// ArmDNS reads every zone and holds it ready; with probe it also writes one record set of
+	// each as it is.
+	ArmDNS(ctx context.Context, probe bool) (Readiness, error)
 	// SyncRun makes every synced component of the standby sites follow its source (mission A6).
 	SyncRun(ctx context.Context, operator, reason string) (Run, error)
 	Doctor(ctx context.Context) ([]Check, error)

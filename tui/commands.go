@@ -140,6 +140,7 @@ func (a *app) viewCommands() []command {
 		{id: "runs", shell: "dutyops runs list", group: g, title: t.T("Journal"), keys: []string{"a"}, foot: t.T("foot|journal"), help: t.T("every run with its steps and evidence; reports, resume, roll back"), run: func(a *app) tea.Cmd { return a.open(newJournalScreen()) }},
 		{id: "dns-check", shell: "dutyops dns check", group: g, title: t.T("DNS board"), keys: []string{"d"}, foot: t.T("foot|DNS"), help: t.T("what every server and resolver answers for every domain"), run: func(a *app) tea.Cmd { return a.open(newDNSScreen()) }},
 		{id: "board", shell: "dutyops dns check --watch", group: g, title: t.T("Verification board"), keys: []string{"v"}, foot: a.boardFoot(), first: true, help: t.T("how far the change has come, server by server, and what users find"), run: func(a *app) tea.Cmd { return a.open(newBoardScreen()) }},
+		{id: "ready", shell: "dutyops dns arm", group: g, title: t.T("Held ready"), keys: []string{"z"}, foot: a.readyFoot(), first: true, help: t.T("what a switch would be made from, how old it is, and whether writes go through"), run: func(a *app) tea.Cmd { return a.open(newReadyScreen()) }},
 		{id: "events", group: g, title: t.T("Events"), keys: []string{"e"}, foot: t.T("foot|events"), help: t.T("everything that happened, newest last"), run: func(a *app) tea.Cmd { return a.open(newEventsScreen()) }},
 		{id: "doctor", shell: "dutyops doctor", group: g, title: t.T("Could I fail over now?"), keys: []string{"c"}, help: t.T("checks of everything a switch needs"), run: func(a *app) tea.Cmd { return a.open(newChecksScreen()) }},
 	}
@@ -159,6 +160,14 @@ func (a *app) boardFoot() string {
 	switch a.top().id() {
 	case "dns", "run":
 		return a.tr.T("foot|board")
+	}
+	return ""
+}
+
+// readyFoot puts the readiness of the zones into the footer of the DNS page.
+func (a *app) readyFoot() string {
+	if a.top().id() == "dns" {
+		return a.tr.T("foot|ready?")
 	}
 	return ""
 }

@@ -60,6 +60,7 @@ func TestGoldenScreens(t *testing.T) {
 			r.w.Lag("sha.gss.example.test", 1)
 			r.refresh()
 		}, []string{"v"}},
+		{"ready", nil, []string{"z"}},
 		{"events", (*rig).down, []string{"e"}},
 		{"checks", nil, []string{"c"}},
 		{"faults", nil, []string{"x"}},

@@ -19,7 +19,7 @@ func TestEverySizeFits(t *testing.T) {
 			r := newRig(t, 120, 40, Options{Language: lang}, demo.Options{Emergency: three, Chinese: lang == "zh"})
 			r.w.Journal()
 			r.down()
-			for _, page := range []string{"", "f", "a", "d", "e", "x", "1", "?", ":", "c", "v"} {
+			for _, page := range []string{"", "f", "a", "d", "e", "x", "1", "?", ":", "c", "v", "z"} {
 				r.a.home()
 				r.a.dialogs = nil
 				if page != "" {

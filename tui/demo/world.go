@@ -48,6 +48,10 @@ type World struct {
 	FailStep string
 	// PlanErr, when set, is what Plan returns.
 	PlanErr error
+	// ReadyErr, when set, is what Readiness returns; Drift is a set that its reading lacks.
+	ReadyErr          error
+	Drift             string
+	armedAt, probedAt time.Time
 	// APIDown: the DNS provider does not answer, and what was held ready is printed.
 	APIDown bool
 	// Blocked adds a failed gate to every plan.

@@ -207,6 +207,7 @@ func (s *session) menu(ctx context.Context) error {
 		{t.T("Events"), func(context.Context) error { s.events(); return nil }},
 		{t.T("Could I fail over now?"), s.checks},
 		{t.T("Probe everything now"), s.refresh},
+		{t.T("Held ready"), s.ready},
 	}
 	if s.face.Sandbox() != nil {
 		entries = append(entries, entry{t.T("Break something"), s.fault}, entry{t.T("Heal everything"), s.heal})

@@ -164,8 +164,8 @@ func TestWhyJournalReportFaultsAndUnknownLines(t *testing.T) {
 		c.typed(t, "5", "1", "1", "0")
 		c.want(t, "Report written: ", "is interrupted.")
 		c.typed(t, "6", "8", "99", "x")
-		c.want(t, "authoritative 127.0.0.1:5301: 192.0.2.10 primary TTL 2", "warn: armed plan", "Type a number from 0 to 11.")
-		c.typed(t, "10", "1", "primary/data", "11")
+		c.want(t, "authoritative 127.0.0.1:5301: 192.0.2.10 primary TTL 2", "warn: armed plan", "Type a number from 0 to 12.")
+		c.typed(t, "11", "1", "primary/data", "12")
 		c.want(t, "primary/data: down", "Everything is healed.")
 	})
 }
