@@ -123,7 +123,9 @@ func (s *readyScreen) view(a *app, w, h int) []string {
 	if s.ready.To != "" {
 		lines = append(lines, a.section(t.T("Way back"), w))
 		if b := s.ready.RollBack; b.Ready {
-			lines = append(lines, " "+th.Good.Render(th.Glyphs.Done+" "+t.T("a failover to %s could be taken back: %d record sets get their exact former values", s.ready.To, b.Records)))
+			for _, l := range kit.Wrap(th.Glyphs.Done+" "+t.T("a failover to %s could be taken back: %d record sets get their exact former values", s.ready.To, b.Records), w-2) {
+				lines = append(lines, " "+th.Good.Render(l))
+			}
 		} else {
 			for _, l := range kit.Wrap(th.Glyphs.Degraded+" "+t.T("a failover to %s could not be taken back: %s", s.ready.To, kit.Clean(strings.Join(b.Because, "; "))), w-2) {
 				lines = append(lines, " "+th.Warn.Render(l))
