@@ -53,11 +53,13 @@ func (s *mysqlStore) Follow(ctx context.Context, source Endpoint) ([]string, err
 	if err != nil {
 		return ev, err
 	}
-	if l.following() && sameAddress(l, source) && l.usingGTID && l.as(source.Config.LinkTLS()) {
-		if l.running() {
-			return append(ev, "already "+l.String()), nil
-		}
-	} else {
+	same := l.following() && sameAddress(l, source) && l.usingGTID && l.as(source.Config.LinkTLS())
+	switch {
+	case same && l.running():
+		return append(ev, "already "+l.String()), nil
+	case same && l.io == "Yes": // the source lets it in; its account is known to be right
+	default:
+		// Also a link that is named already and not let in: its password may be an old one.
 		more, err := s.point(ctx, d, l, source)
 		ev = append(ev, more...)
 		if err != nil {

@@ -64,6 +64,35 @@ func TestMySQLFollowSpeaksEachDialect(t *testing.T) {
 	}
 }
 
+// A link that the source does not let in gets the password of now; one that it lets in is
+// started and not named again.
+func TestMySQLFollowAfterARotatedPassword(t *testing.T) {
+	for _, version := range []string{maria, mysql8, mysql5} {
+		pos := "1-1-100"
+		if version != maria {
+			pos = uuidA + ":1-100"
+		}
+		p := &fakeMySQL{version: version, pos: pos}
+		a, _, _, eb := pairOf(t, p, &fakeMySQL{version: version, pos: pos})
+		if _, err := a.Follow(t.Context(), eb); err != nil {
+			t.Fatal(err)
+		}
+		p.link["Slave_SQL_Running"], p.log = "No", nil
+		if _, err := a.Follow(t.Context(), eb); err != nil || len(p.log) != 1 || !strings.HasPrefix(p.log[0], "START ") {
+			t.Errorf("%s, the applier stopped: %v, %v; want it started only", version, p.log, err)
+		}
+		p.link["Slave_IO_Running"], p.link["Last_IO_Errno"], p.link["Last_IO_Error"], p.log = "Connecting", "1045", "Access denied for user 'repl'", nil
+		t.Setenv("REPL_PW", "the-new-one")
+		ev, err := a.Follow(t.Context(), eb)
+		if all := strings.Join(p.log, "\n"); err != nil || !strings.Contains(all, "_PASSWORD='the-new-one'") || !strings.HasPrefix(p.log[len(p.log)-1], "START ") || p.link["Slave_IO_Running"] != "Yes" {
+			t.Errorf("%s: %v\n%s", version, err, all)
+		}
+		if strings.Contains(strings.Join(ev, "\n"), "the-new-one") {
+			t.Errorf("%s: the evidence shows the password", version)
+		}
+	}
+}
+
 func TestMySQLPromoteDrainsFirst(t *testing.T) {
 	s := &fakeMySQL{version: maria, readOnly: true, pos: "1-1-98", slavePos: "1-1-98", link: streaming("1-1-100")}
 	s.link["Slave_SQL_Running"] = "No"

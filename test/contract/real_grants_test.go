@@ -110,6 +110,36 @@ func TestRightsOfTheActorOnMariaDB(t *testing.T) {
 	}
 }
 
+// TestRotatedReplicationPassword: the source has a new password for its copies, the link knows
+// the old one; a follow gives it the one of now.
+func TestRotatedReplicationPassword(t *testing.T) {
+	r := startReal(t)
+	source, m := r.stores.Primary.Maria, r.stores.Standby.Maria
+	es := mariaEndpoint(t, source)
+	fresh := "new" + source.Passwords["repl"]
+	locally(t, r, source, "ALTER USER 'repl'@'127.0.0.1' IDENTIFIED BY '"+fresh+"'")
+	locally(t, r, m, "STOP REPLICA", "START REPLICA")
+	st, err := replication.Open(mariaEndpoint(t, m), replication.Options{Wait: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = st.Close() }()
+	if ev, err := st.Follow(t.Context(), es); err == nil || !strings.Contains(err.Error(), "1045") {
+		t.Fatalf("with the old password: %v, %v; want the source's refusal", ev, err)
+	}
+	es.Config.Replication.Password = secretFile(t, fresh)
+	ev, err := st.Follow(t.Context(), es)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(strings.Join(ev, "\n"), fresh) {
+		t.Error("the evidence shows the password")
+	}
+	if ok, seen, err := st.Follows(t.Context(), es); err != nil || !ok {
+		t.Errorf("Follows = %v (%s), %v", ok, seen, err)
+	}
+}
+
 func locally(t *testing.T, r *real, m *lab.Maria, statements ...string) {
 	t.Helper()
 	if err := m.Locally(r.ctx, statements...); err != nil {
