@@ -177,7 +177,7 @@ func TestResolversThatKeepAnswers(t *testing.T) {
 				look := func(value string, row Row) Board {
 					row.Name, row.Type, row.At = "www", "A", time.Now()
 					rows := []Row{{Server: "ns1", Authoritative: true, Name: "www", Type: "A", Got: []string{value}, TTL: 60, At: time.Now()}, row}
-					ts := truths(rows)
+					ts := truths(rows, nil)
 					judge(rows, ts, m, noSite)
 					m = m.next(rows, ts, time.Now())
 					b := Board{Rows: rows}

@@ -51,9 +51,9 @@ func (s *Switch) Look(ctx context.Context, domains []failoverplan.Domain, siteOf
 	slices.SortFunc(found, func(a, b *foundServers) int { return cmp.Compare(a.zone.Name, b.zone.Name) })
 	now := s.opt.Now()
 	sum := summary{now: now, health: health, zones: s.zones, soon: s.opt.CertificateSoon}
-	ts := truths(rows)
+	ts := truths(rows, s.zones)
 	for _, f := range found {
-		for k, t := range truths(f.rows) {
+		for k, t := range truths(f.rows, s.zones) {
 			if _, known := ts[k]; !known {
 				ts[k] = t
 			}

@@ -87,16 +87,21 @@ type truth struct {
 func (t truth) known() bool { return t.heard && !t.split }
 
 // truths finds out per set what is right: the answer of the server with the newest serial
-// (RFC 1982).
-func truths(rows []Row) map[key]truth {
-	out := map[key]truth{}
+// (RFC 1982) of each provider. Serials of two providers have nothing to do with one another:
+// where the providers differ, nobody says who is right.
+func truths(rows []Row, zones map[string]Zone) map[key]truth {
+	type held struct {
+		key
+		provider string
+	}
+	by := map[held]truth{}
 	for i := range rows {
 		r := &rows[i]
 		if !r.Authoritative || r.Err != nil {
 			continue
 		}
-		k := key{r.Name, r.Type}
-		t := out[k]
+		k := held{key{r.Name, r.Type}, zones[r.Zone].holder(r.Server)}
+		t := by[k]
 		switch same := slices.Equal(t.values, r.Got); {
 		case !t.heard:
 			t = truth{values: r.Got, ttl: r.TTL, serial: r.Serial, heard: true, agreed: true}
@@ -112,7 +117,18 @@ func truths(rows []Row) map[key]truth {
 		default:
 			t.agreed = false
 		}
-		out[k] = t
+		by[k] = t
+	}
+	out := make(map[key]truth, len(by))
+	for k, t := range by {
+		switch other, twin := out[k.key]; {
+		case !twin:
+		case slices.Equal(other.values, t.values):
+			t.ttl, t.agreed, t.split = max(t.ttl, other.ttl), t.agreed && other.agreed, t.split || other.split
+		default:
+			t.split, t.agreed = true, false
+		}
+		out[k.key] = t
 	}
 	return out
 }
