@@ -48,8 +48,9 @@ func (e *Engine) Manual(ctx context.Context, req PlanRequest) (Manual, error) {
 		}
 	}
 	owners := e.ownersAside(ctx)
-	live, problems, notes := e.dns.LastKnown(ctx, e.topo.Domains)
-	p, err := e.planFrom(ctx, req, <-owners, live, problems, nil, nil)
+	rs, notes := e.dns.LastKnown(ctx, e.topo.Domains)
+	live, problems, also := sorted(rs)
+	p, err := e.planFrom(ctx, req, <-owners, live, problems, also, nil)
 	if err != nil {
 		return Manual{}, err
 	}

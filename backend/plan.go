@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -47,9 +48,14 @@ func (e *Engine) planFrom(ctx context.Context, req PlanRequest, owners map[strin
 
 // readings are the live records of every zone at each of its providers, in the words of
 // failoverplan.
-func (e *Engine) readings(ctx context.Context) (live map[string][]failoverplan.RecordSet, problems map[string]string, also []failoverplan.Held) {
+func (e *Engine) readings(ctx context.Context) (map[string][]failoverplan.RecordSet, map[string]string, []failoverplan.Held) {
+	return sorted(e.dns.Readings(ctx, e.topo.Domains))
+}
+
+// sorted tells the readings of zones' first providers from those of the others.
+func sorted(rs []switching.Reading) (live map[string][]failoverplan.RecordSet, problems map[string]string, also []failoverplan.Held) {
 	live, problems = map[string][]failoverplan.RecordSet{}, map[string]string{}
-	for _, r := range e.dns.Readings(ctx, e.topo.Domains) {
+	for _, r := range rs {
 		if r.Twin {
 			also = append(also, failoverplan.Held{Place: failoverplan.Place{Zone: r.Zone, Provider: r.Provider}, Known: r.Known, Sets: r.Sets, Problem: r.Problem})
 			continue

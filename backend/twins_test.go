@@ -399,3 +399,25 @@ func TestZoneAsArmed(t *testing.T) {
 		t.Errorf("our own switch is drift: %+v", p.Armed)
 	}
 }
+
+// TestManualPrintsEveryProvider: also one that does not answer now, from what its own
+// servers say.
+func TestManualPrintsEveryProvider(t *testing.T) {
+	w := newTwinWorld(t, "")
+	w.second.Set(twinNames[0], "A", 30, siteB4) // this name is there already
+	w.second.Set(twinNames[0], "AAAA", 30, siteB6)
+	w.api.Break(&dnstest.Fault{Kind: dnstest.Unauthorized, First: 1, Times: -1})
+	m, err := w.e.Manual(t.Context(), PlanRequest{Kind: failoverplan.Failover, To: "standby"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := map[string]int{}
+	for _, p := range m.Parts {
+		if !p.Back {
+			records[p.Provider] = p.Records
+		}
+	}
+	if records["main"] != 4 || records["second"] != 2 || len(m.Notes) != 1 || !strings.Contains(m.Notes[0], "at second is printed from its authoritative servers") {
+		t.Errorf("records %v, notes %q", records, m.Notes)
+	}
+}

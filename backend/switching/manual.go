@@ -192,32 +192,30 @@ func (s *Switch) nsupdate(zc failoverplan.ZoneChange, kind string) string {
 	return b.String()
 }
 
-// LastKnown is Live for changes that dutyops prints and does not make: a zone whose provider
+// LastKnown is Readings for changes that dutyops prints and does not make: a provider that
 // does not answer is shown as it was held ready, unless its servers have shown since that it
-// is otherwise, or else as its authoritative servers answer. notes says so of each such zone;
-// problems names those that nobody tells about.
-func (s *Switch) LastKnown(ctx context.Context, domains []failoverplan.Domain) (live map[string][]failoverplan.RecordSet, problems map[string]string, notes []string) {
-	live, problems = s.Live(ctx, domains)
-	for _, sp := range spots(domains, s.zones) {
-		why, bad := problems[sp.zone]
-		if !bad || sp.twin {
+// is otherwise, or else as its authoritative servers answer. notes says so of each; a Reading
+// keeps its Problem where nobody tells.
+func (s *Switch) LastKnown(ctx context.Context, domains []failoverplan.Domain) (rs []Reading, notes []string) {
+	rs = s.Readings(ctx, domains)
+	for i, sp := range spots(domains, s.zones) { // in the order of Readings
+		r := &rs[i]
+		if r.Problem == "" {
 			continue
 		}
-		sets, ok := live[sp.zone]
 		from := "its authoritative servers"
 		s.mu.Lock()
 		if h := s.hold(sp.place); !h.arming.At.IsZero() && len(h.drift) == 0 && covers(h.arming.Names, sp.names) {
-			sets, ok, from = fromSets(h.arming.Sets), true, "the reading of "+h.arming.At.Local().Format("2006-01-02 15:04:05")
+			r.Known, r.Sets, from = true, fromSets(h.arming.Sets), "the reading of "+h.arming.At.Local().Format("2006-01-02 15:04:05")
 		}
 		s.mu.Unlock()
-		if ok {
-			live[sp.zone] = sets
-			notes = append(notes, fmt.Sprintf("zone %s is printed from %s, for its provider does not answer: %s", sp.zone, from, why))
-			delete(problems, sp.zone)
+		if r.Known {
+			notes = append(notes, fmt.Sprintf("zone %s at %s is printed from %s, for the provider does not answer: %s", sp.zone, sp.provider, from, r.Problem))
+			r.Problem = ""
 		}
 	}
 	slices.Sort(notes)
-	return live, problems, notes
+	return rs, notes
 }
 
 // covers says whether all of some sorted names are among others that are sorted.

@@ -32,9 +32,9 @@ func TestManualMovesExactlyThePlansRecords(t *testing.T) {
 	was := texts(r.zone, zc)
 	r.s.opt.MaxAge = time.Nanosecond // too old for a switch, not for a person
 	r.api.Break(&dnstest.Fault{Kind: dnstest.ServerError, Times: -1})
-	live, problems, notes := r.s.LastKnown(t.Context(), ds)
-	if len(problems) > 0 || len(live[zoneName]) != 6 || len(notes) != 1 || !strings.Contains(notes[0], "the reading of") {
-		t.Fatalf("%v, %v, %q", live, problems, notes)
+	rs, notes := r.s.LastKnown(t.Context(), ds)
+	if len(rs) != 1 || rs[0].Problem != "" || len(rs[0].Sets) != 6 || len(notes) != 1 || !strings.Contains(notes[0], "the reading of") {
+		t.Fatalf("%v, %q", rs, notes)
 	}
 	parts := partsOf(r.s.Manual(zc))
 	r.api.Break(nil)
@@ -101,14 +101,13 @@ func TestLastKnownWithoutAFitReading(t *testing.T) {
 	r := newRig(t, rigOptions{})
 	ds, _ := r.site("cloudflare", 1)
 	r.api.Break(&dnstest.Fault{Kind: dnstest.ServerError, Times: -1})
-	live, problems, notes := r.s.LastKnown(t.Context(), ds)
-	if len(problems) > 0 || len(live[zoneName]) != 2 || len(notes) != 1 || !strings.Contains(notes[0], "authoritative servers") {
-		t.Errorf("%v, %v, %q", live, problems, notes)
+	rs, notes := r.s.LastKnown(t.Context(), ds)
+	if len(rs) != 1 || rs[0].Problem != "" || len(rs[0].Sets) != 2 || len(notes) != 1 || !strings.Contains(notes[0], "authoritative servers") {
+		t.Errorf("%v, %q", rs, notes)
 	}
 	r.ns1.Close()
 	r.ns2.Close()
-	live, problems, notes = r.s.LastKnown(t.Context(), ds)
-	if problems[zoneName] == "" || len(live) > 0 || len(notes) > 0 {
-		t.Errorf("%v, %v, %q", live, problems, notes)
+	if rs, notes = r.s.LastKnown(t.Context(), ds); rs[0].Problem == "" || rs[0].Known || len(notes) > 0 {
+		t.Errorf("%v, %q", rs, notes)
 	}
 }

@@ -18,7 +18,7 @@ func (w *World) Manual(_ context.Context, req backend.PlanRequest) (backend.Manu
 	}
 	m := backend.Manual{At: w.opt.Now(), Kind: p.Kind, From: p.From, To: p.To, PlanHash: p.Hash, BlockedBy: p.Blocked()}
 	if w.APIDown {
-		m.Notes = []string{"zone gss.example.test is printed from the reading of 2026-01-12 09:29:40, for its provider does not answer: read zone gss.example.test: the provider is not available: 503"}
+		m.Notes = []string{"zone gss.example.test at cloudflare is printed from the reading of 2026-01-12 09:29:40, for the provider does not answer: read zone gss.example.test: the provider is not available: 503"}
 	}
 	for i, z := range p.DNS {
 		for _, back := range []bool{false, true} {
