@@ -55,6 +55,11 @@ func TestRightsOfTheProbeOnRedis(t *testing.T) {
 	if err := s.Client().ConfigSet(t.Context(), "min-replicas-to-write", "1").Err(); err != nil {
 		t.Fatal(err)
 	}
+	// A replica that has just connected is not counted yet, and writes are refused until it is.
+	waitFor(t, "the replica is counted", func() bool {
+		info, err := s.Client().Info(t.Context(), "replication").Result()
+		return err == nil && strings.Contains(info, "min_slaves_good_slaves:1")
+	})
 	if a := ask("+ping", "+info", "+time", "+config|get"); a.Status != probes.StatusUp || a.Facts.Extra["min-replicas-to-write"] != "" || a.Facts.Clock == nil {
 		t.Errorf("with all rights: %s %q, %v", a.Status, a.Detail, a.Facts.Extra)
 	}

@@ -218,7 +218,7 @@ func TestRightsOfTheProbeOnKafka(t *testing.T) {
 	}
 	ask := func() probes.Result {
 		return open(t, probes.Target{
-			Name: "primary/data/kafka", Kind: "kafka", Brokers: []string{guarded}, Topics: []string{topic}, User: "least",
+			Name: "primary/data/kafka", Kind: "kafka", Brokers: []string{guarded}, Topics: []string{topic}, User: "least", SASL: "plain",
 			Password: func() (string, error) { return password, nil },
 		}).Probe(ctx)
 	}

@@ -58,9 +58,9 @@ if ((${#missing[@]})); then
 fi
 
 named -v
-unbound -V | head -n 1
+unbound -V | sed -n 1p
 knotd --version
-nsd -v 2>&1 | head -n 1
+nsd -v 2>&1 | sed -n 1p
 { pdns_server --version 2>&1 || true; } | grep -o 'PowerDNS Authoritative Server [^ ]*' # it exits 99 after telling
 nginx -v 2>&1
 mariadbd --version
