@@ -2,7 +2,6 @@ package runbook
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -234,17 +233,6 @@ func (x *Executor) attempts(r *record, id string) int {
 	return r.step(id).Attempts
 }
 
-func halted(ctx context.Context, stop <-chan struct{}) bool {
-	select {
-	case <-stop:
-		return true
-	case <-ctx.Done():
-		return true
-	default:
-		return false
-	}
-}
-
 // groups cuts the steps into runs of equal group number.
 func groups(steps []failoverplan.Step) [][]failoverplan.Step {
 	var out [][]failoverplan.Step
@@ -359,95 +347,4 @@ func defaultTimeout(a Action, s failoverplan.Step) time.Duration {
 		return a.Timeout(s)
 	}
 	return time.Minute
-}
-
-// halt closes a run that did not reach its end. Nothing touched: cancelled, refused or
-// world changed. Something touched: parked, with the ways on.
-func (x *Executor) halt(ctx context.Context, r *record, id, problem string, cause error) (Run, error) {
-	touched := x.touched(r)
-	c := runClosed{Problem: problem}
-	var kind error
-	switch {
-	case touched:
-		c.State, kind = RunParked, ErrParked
-		c.Next = fmt.Sprintf("`dutyops runs resume %s --yes` goes on, `dutyops runs rollback %s --yes` takes back what was done", id, id)
-	case errors.Is(cause, ErrCancelled):
-		c.State, kind = RunCancelled, ErrCancelled
-		c.Next = "nothing was changed"
-	case errors.Is(cause, ErrWorldChanged):
-		c.State, kind = RunRefused, ErrWorldChanged
-		c.Next = "nothing was changed; plan again and look at the difference"
-	default:
-		c.State, kind = RunRefused, ErrRefused
-		c.Next = "nothing was changed; mend the cause and start again"
-	}
-	if err := x.write(ctx, r, id, journal.RunClosed, c); err != nil {
-		// Its end is not on disk, so it will be found as interrupted.
-		return r.snapshot(), fmt.Errorf("%w: %s; nor could that be journaled (%w); %s", kind, problem, err, c.Next)
-	}
-	if errors.Is(cause, kind) {
-		return r.snapshot(), fmt.Errorf("%w; %s", cause, c.Next)
-	}
-	return r.snapshot(), fmt.Errorf("%w: %s; %s", kind, problem, c.Next)
-}
-
-// touched tells whether any step may have changed the world: done, or begun and
-// ended without the certainty that nothing happened.
-func (x *Executor) touched(r *record) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for i, s := range r.run.Steps {
-		if r.opening.Plan.Steps[i].Risk == failoverplan.R0 {
-			continue
-		}
-		halfway := s.State == StepFailed || s.State == StepSkipped && r.opening.Plan.Steps[i].AnyOf != ""
-		if s.State == StepDone || s.State == StepRunning || halfway && !s.Untouched {
-			return true
-		}
-	}
-	return false
-}
-
-// rehearse is the dry run: every check looks at the real world, nothing is done and
-// nothing is journaled.
-func (x *Executor) rehearse(ctx context.Context, id string, o Opening) (Run, error) {
-	r := newRecord()
-	body, err := json.Marshal(o)
-	if err != nil {
-		return Run{}, err
-	}
-	if err := r.apply(journal.Entry{At: x.Now(), Run: id, Kind: journal.RunOpened, Body: body}); err != nil {
-		return Run{}, err
-	}
-	sc := &Scene{Plan: o.Plan, x: x, id: id, r: r}
-	for i, s := range o.Plan.Steps {
-		st := &r.run.Steps[i]
-		a := x.Actions[s.Action]
-		st.State = "would-do"
-		switch {
-		case s.Phase == failoverplan.PhaseCommit:
-			st.Evidence = append(st.Evidence, "not before the run is committed")
-			continue
-		case s.WaitS > 0:
-			st.Evidence = append(st.Evidence, fmt.Sprintf("would wait %s", time.Duration(s.WaitS)*time.Second))
-			continue
-		}
-		if a.Check == nil || s.Risk == failoverplan.R0 && s.Action != failoverplan.ActPreflight {
-			continue
-		}
-		tctx, cancel := context.WithTimeout(ctx, 3*time.Second)
-		res, err := a.Check(tctx, sc, s)
-		cancel()
-		st.Evidence = append(st.Evidence, res.Evidence...)
-		switch {
-		case err != nil && errors.Is(err, ErrWorldChanged):
-			return r.snapshot(), err
-		case err != nil:
-			st.Error = err.Error()
-		case res.Done:
-			st.State = StepAlready
-		}
-	}
-	r.run.State = RunDone
-	return r.snapshot(), nil
 }
