@@ -193,7 +193,7 @@ func TestFailbackBringsDataHomeBeforeUsers(t *testing.T) {
 func TestBadRequests(t *testing.T) {
 	for name, edit := range map[string]func(*Request){
 		"unknown site":      func(r *Request) { r.To = "nowhere" },
-		"unknown station":   func(r *Request) { r.Stations = []string{"XXX"} },
+		"unknown station":   func(r *Request) { r.Stations = []string{"NOWHERE"} },
 		"failback not home": func(r *Request) { r.Kind, r.To = Failback, "standby" },
 		"failback in part":  func(r *Request) { r.Kind, r.Stations = Failback, []string{"PVG"} },
 	} {

@@ -53,6 +53,8 @@ type RetryNotice = byrecord.RetryNotice
 // Provider is a dnsproviders.Provider on Alibaba Cloud DNS. Safe for concurrent use; one
 // writer per zone is the caller's duty. All zones share one rate.
 type Provider struct {
+	byrecord.Armer
+
 	opt  Options
 	base *url.URL
 	e    *byrecord.Engine
@@ -86,6 +88,7 @@ func New(o Options) (*Provider, error) {
 		Rate: o.Rate, Parallel: o.Parallel, OnRetry: o.OnRetry, HTTP: o.HTTPClient,
 	}
 	p.e.Defaults()
+	p.Armer = byrecord.NewArmer(p.e, Kind, api{p})
 	return p, nil
 }
 

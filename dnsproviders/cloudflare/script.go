@@ -43,7 +43,7 @@ func (p *Provider) Script(zone string, changes []dnsproviders.Change, armed *dns
 	s := curl.Script{
 		Header: "Authorization: Bearer ", Variable: "CLOUDFLARE_API_TOKEN",
 		Comments: []string{
-			fmt.Sprintf("Zone %s at Cloudflare: %d of %d record sets in %d requests.", o.zone, len(its), len(changes), len(batches)),
+			fmt.Sprintf("Zone %s at Cloudflare: %d of %d record sets in %d request(s).", o.zone, len(its), len(changes), len(batches)),
 			fmt.Sprintf("Records as they were at %s. The API does not compare: look at the records first. Each request is all or nothing.", armed.At.UTC().Format("2006-01-02T15:04:05Z")),
 			"The secret is an API token with DNS:Edit on the zone.",
 		},

@@ -46,6 +46,8 @@ type RetryNotice = byrecord.RetryNotice
 // Provider is a dnsproviders.Provider on DNSPod's API. Safe for concurrent use; one
 // writer per zone is the caller's duty.
 type Provider struct {
+	byrecord.Armer
+
 	opt  Options
 	base *url.URL
 	e    *byrecord.Engine
@@ -79,6 +81,7 @@ func New(o Options) (*Provider, error) {
 		Rate: 100, Parallel: 4, OnRetry: o.OnRetry, HTTP: o.HTTPClient,
 	}
 	p.e.Defaults()
+	p.Armer = byrecord.NewArmer(p.e, Kind, api{p})
 	return p, nil
 }
 

@@ -141,7 +141,7 @@ func TestRefusalsAndExitCodes(t *testing.T) {
 		args []string
 	}{
 		{2, "nowhere", []string{"failover", "--to", "nowhere", "--yes", "--reason", "x"}},
-		{2, "XXX", []string{"failover", "--to", "standby", "--stations", "XXX", "--yes", "--reason", "x"}},
+		{2, "NOWHERE", []string{"failover", "--to", "standby", "--stations", "NOWHERE", "--yes", "--reason", "x"}},
 		{2, "--reason", []string{"failover", "--to", "standby", "--yes"}},
 		{6, "--yes", []string{"failover", "--to", "standby", "--reason", "x"}},
 		{4, "target-not-serving", []string{"failover", "--to", "primary", "--yes", "--reason", "x"}},
