@@ -74,7 +74,7 @@ func (e *Engine) clocks(snap *monitor.Snapshot, st *Status) {
 
 // clockOf is what a target said of its clock in its newest answer, nil when it is old.
 func clockOf(snap *monitor.Snapshot, id string) *probes.Clock {
-	t, ok := snap.Targets[id]
+	t, ok := snap.Target(id)
 	if !ok || t.Last == nil || t.State == failoverplan.Stale {
 		return nil
 	}

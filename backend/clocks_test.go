@@ -3,6 +3,7 @@ package backend
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/monitor"
 	"github.com/dutyops/dutyops/failoverplan"
@@ -11,13 +12,13 @@ import (
 
 // told is a snapshot in which targets tell their clocks: ahead and error in seconds.
 func told(clocks map[string][2]float64) *monitor.Snapshot {
-	s := &monitor.Snapshot{Targets: map[string]monitor.TargetState{}}
+	states := map[string]monitor.TargetState{}
 	for id, k := range clocks {
-		s.Targets[id] = monitor.TargetState{State: failoverplan.Up, Last: &probes.Result{
+		states[id] = monitor.TargetState{State: failoverplan.Up, Last: &probes.Result{
 			Status: probes.StatusUp, Facts: probes.Facts{Clock: &probes.Clock{AheadS: k[0], ErrorS: k[1]}},
 		}}
 	}
-	return s
+	return monitor.NewSnapshot(time.Time{}, states)
 }
 
 // sites is a status of two sites with a gateway and two components each.
@@ -80,10 +81,14 @@ func TestClocksOfSites(t *testing.T) {
 
 func TestClockOfAnOldAnswerDoesNotCount(t *testing.T) {
 	e := starter(t, t.TempDir())
-	snap := told(map[string][2]float64{"primary/data/mysql": {0, 0.001}, "standby/data/mysql": {50, 0.001}})
-	x := snap.Targets["standby/data/mysql"]
-	x.State = failoverplan.Stale
-	snap.Targets["standby/data/mysql"] = x
+	states := map[string]monitor.TargetState{}
+	for id, x := range told(map[string][2]float64{"primary/data/mysql": {0, 0.001}, "standby/data/mysql": {50, 0.001}}).All() {
+		if id == "standby/data/mysql" {
+			x.State = failoverplan.Stale
+		}
+		states[id] = x
+	}
+	snap := monitor.NewSnapshot(time.Time{}, states)
 	st := sites()
 	if e.clocks(snap, st); st.Sites[1].Clock != nil || len(st.Clocks)+len(st.Warnings) != 0 {
 		t.Errorf("%+v %+v %+v", st.Sites[1].Clock, st.Clocks, st.Warnings)

@@ -3,8 +3,6 @@ package backend
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 
@@ -47,8 +45,8 @@ func (e *Engine) doctorTLS(snap *monitor.Snapshot, add addCheck) {
 		add("tls not checked", CheckWarn, "insecure_skip_verify: "+strings.Join(unchecked, ", "), "whoever is in between can read and answer: name the authority in tls.ca and remove insecure_skip_verify")
 	}
 	seen := 0
-	for _, id := range slices.Sorted(maps.Keys(snap.Targets)) {
-		if t := snap.Targets[id]; t.Last != nil && !t.Last.Facts.CertificateEnds.IsZero() {
+	for id, t := range snap.All() {
+		if t.Last != nil && !t.Last.Facts.CertificateEnds.IsZero() {
 			seen++
 			e.doctorEnds("certificate of "+id, t.Last.Facts.CertificateEnds, warning, add)
 		}

@@ -186,7 +186,7 @@ func TestHealthIsRememberedAcrossProcesses(t *testing.T) {
 	e.mu.Unlock()
 	e.remember(t.Context())
 	other := starter(t, dir)
-	if got := other.mon.Snapshot().Targets[id]; !got.Since.Equal(since) {
+	if got, _ := other.mon.Snapshot().Target(id); !got.Since.Equal(since) {
 		t.Fatalf("since %v, want %v", got.Since, since)
 	}
 }

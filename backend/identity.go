@@ -42,7 +42,7 @@ const (
 // publishing.
 func (e *Engine) recognise(ctx context.Context, snap *monitor.Snapshot, acting bool) {
 	now := false // worth putting away at once
-	for id, t := range snap.Targets {
+	for id, t := range snap.All() {
 		k := e.identities[id]
 		if t.Last == nil || t.Last == k.last {
 			continue

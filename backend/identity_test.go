@@ -24,9 +24,9 @@ func TestReplacedServerIsNoticedAcrossProcesses(t *testing.T) {
 		t.Fatal("the starter has no mysql")
 	}
 	answer := func(server string) *monitor.Snapshot {
-		return &monitor.Snapshot{Targets: map[string]monitor.TargetState{id: {Last: &probes.Result{
+		return monitor.NewSnapshot(time.Time{}, map[string]monitor.TargetState{id: {Last: &probes.Result{
 			Status: probes.StatusUp, Facts: probes.Facts{Extra: map[string]string{"server_uuid": server}},
-		}}}}
+		}}})
 	}
 	e.recognise(t.Context(), answer("old"), false)
 	e.recognise(t.Context(), answer("old"), false)
@@ -87,9 +87,9 @@ func TestRestartsWithinARunAreNoNews(t *testing.T) {
 		t.Fatal("the starter has no redis")
 	}
 	say := func(process string, acting bool) {
-		e.recognise(t.Context(), &monitor.Snapshot{Targets: map[string]monitor.TargetState{id: {Last: &probes.Result{
+		e.recognise(t.Context(), monitor.NewSnapshot(time.Time{}, map[string]monitor.TargetState{id: {Last: &probes.Result{
 			Facts: probes.Facts{Extra: map[string]string{"run_id": process}},
-		}}}}, acting)
+		}}}), acting)
 	}
 	say("a", false)
 	say("b", true)

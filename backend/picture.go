@@ -113,7 +113,7 @@ func (e *Engine) situate(snap *monitor.Snapshot, seen observed) *failoverplan.Si
 		s.Feeds = append(s.Feeds, failoverplan.FeedState{Name: f.Name, Site: f.Attached, Known: f.Known})
 	}
 	s.Sync = replication.States(e.topo, e.sourceOf, func(target string) (replication.Seen, bool) {
-		t, ok := snap.Targets[target]
+		t, ok := snap.Target(target)
 		if !ok || t.Last == nil {
 			return replication.Seen{}, false
 		}
@@ -129,7 +129,7 @@ func silent(r *probes.Result) bool {
 }
 
 func stateOf(snap *monitor.Snapshot, id string) monitor.TargetState {
-	t, ok := snap.Targets[id]
+	t, ok := snap.Target(id)
 	if !ok || t.State == "" {
 		t.State = failoverplan.Unknown
 	}
@@ -245,7 +245,7 @@ func (e *Engine) syncStatus(sit *failoverplan.Situation, site string, k failover
 // Explain answers "why is it red?" for a target.
 func (e *Engine) Explain(target string) (Explanation, error) {
 	snap := e.mon.Snapshot()
-	t, ok := snap.Targets[target]
+	t, ok := snap.Target(target)
 	if !ok {
 		return Explanation{}, fmt.Errorf("%w: nothing is watched under %q", ErrUsage, target)
 	}

@@ -150,13 +150,13 @@ func TestDoctorOnTLS(t *testing.T) {
 	target := func(ends time.Time) monitor.TargetState {
 		return monitor.TargetState{Last: &probes.Result{Facts: probes.Facts{CertificateEnds: ends}}}
 	}
-	snap := &monitor.Snapshot{Targets: map[string]monitor.TargetState{
+	snap := monitor.NewSnapshot(now, map[string]monitor.TargetState{
 		"primary/gateway":      target(now.AddDate(0, 0, 5)),
 		"standby/gateway":      target(now.AddDate(0, 0, 50)),
 		"primary/data/redis":   target(now.Add(-time.Hour)),
 		"standby/data/redis":   {},
 		"primary/data/plainly": {Last: &probes.Result{}},
-	}}
+	})
 	for _, c := range []struct {
 		name  string
 		redis *config.TLS

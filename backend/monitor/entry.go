@@ -13,7 +13,8 @@ const keptFailures = 16
 
 // entry is the mutable side of one target.
 type entry struct {
-	t Target
+	t     Target
+	place int // in Monitor.order and in every picture
 
 	mu       sync.Mutex
 	det      *probes.Detector
@@ -35,6 +36,7 @@ type entry struct {
 	// published is the state of the last publication; guarded by publisher.building.
 	published      failoverplan.State
 	publishedFirst bool
+	queued         bool // in publisher.changes; guarded by publisher.mu
 }
 
 // line is what the ring keeps of an answer: facts and transcripts are of interest while
@@ -77,7 +79,8 @@ func (e *entry) restore(r Remembered) {
 	e.restored = true
 }
 
-// begin takes the right to start a probe; started is false while one is out.
+// begin takes the right to start a probe, which end gives back; started is false while
+// one is out.
 func (e *entry) begin() (done <-chan struct{}, started bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -88,12 +91,18 @@ func (e *entry) begin() (done <-chan struct{}, started bool) {
 	return e.out, true
 }
 
-// finish records the answer. An answer cut short by our own stopping says nothing.
-func (e *entry) finish(r probes.Result, stopping bool) {
+// end gives the right back and lets go who waits for the answer.
+func (e *entry) end() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	close(e.out)
 	e.out = nil
+}
+
+// record keeps the answer. An answer cut short by our own stopping says nothing.
+func (e *entry) record(r probes.Result, stopping bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	if stopping && r.Status != probes.StatusUp {
 		return
 	}

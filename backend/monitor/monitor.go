@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -96,7 +97,8 @@ type Remembered struct {
 type Monitor struct {
 	opt   Options
 	order []*entry
-	byID  map[string]*entry
+	ids   []string       // of order
+	place map[string]int // of an ID in order
 
 	snap    atomic.Pointer[Snapshot]
 	running atomic.Bool
@@ -108,19 +110,33 @@ type Monitor struct {
 // New makes a monitor of the targets; it asks nothing until Run or Settle. Targets
 // with the same ID are a programming error and make it panic.
 func New(targets []Target, opt Options) *Monitor {
-	m := &Monitor{opt: opt.withDefaults(), byID: make(map[string]*entry, len(targets))}
+	m := &Monitor{opt: opt.withDefaults(), place: make(map[string]int, len(targets))}
 	m.pub.changed = make(chan struct{})
 	m.tr.fn = m.opt.OnTransition
-	for _, t := range targets {
-		if _, dup := m.byID[t.ID]; dup {
+	for i, t := range targets {
+		if _, dup := m.place[t.ID]; dup {
 			panic("monitor: two targets are called " + t.ID)
 		}
 		e := newEntry(t, m.opt)
-		m.order = append(m.order, e)
-		m.byID[t.ID] = e
+		e.place = i
+		m.order, m.ids, m.place[t.ID] = append(m.order, e), append(m.ids, t.ID), i
 	}
-	m.publish()
+	n := len(targets)
+	m.pub.answered, m.pub.seen, m.pub.unseen = make([]time.Time, n), make([]bool, n), n
+	m.snap.Store(&Snapshot{states: make([]*TargetState, n)})
+	m.publishAll()
 	return m
+}
+
+// publishAll makes a picture in which every target is read anew.
+func (m *Monitor) publishAll() {
+	m.pub.mu.Lock()
+	m.pub.changes = slices.Clone(m.order)
+	for _, e := range m.order {
+		e.queued = true
+	}
+	m.pub.mu.Unlock()
+	m.publish()
 }
 
 // Restore sets states that an earlier process remembered, so that "since" survives.
@@ -128,11 +144,11 @@ func New(targets []Target, opt Options) *Monitor {
 // Unknown IDs are ignored; stale is remembered as unknown.
 func (m *Monitor) Restore(states map[string]Remembered) {
 	for id, r := range states {
-		if e, ok := m.byID[id]; ok {
-			e.restore(r)
+		if i, ok := m.place[id]; ok {
+			m.order[i].restore(r)
 		}
 	}
-	m.publish()
+	m.publishAll()
 }
 
 // Run probes every target on its own schedule until ctx is done; then it returns
@@ -202,7 +218,9 @@ func (m *Monitor) probe(ctx context.Context, e *entry) {
 		pctx, cancel := context.WithTimeout(ctx, m.opt.Timeout)
 		go func() {
 			defer cancel()
-			e.finish(m.ask(pctx, e), ctx.Err() != nil)
+			e.record(m.ask(pctx, e), ctx.Err() != nil)
+			m.queue(e) // before anybody goes on: Run's last picture holds every answer
+			e.end()
 			m.touch()
 		}()
 	}
@@ -212,6 +230,7 @@ func (m *Monitor) probe(ctx context.Context, e *entry) {
 	case <-done:
 	case <-grace.C:
 		e.countLate()
+		m.queue(e)
 		m.touch()
 	case <-ctx.Done():
 		// a probe that honours its context is about to return; others are let go
@@ -276,11 +295,11 @@ func (m *Monitor) Snapshot() *Snapshot { return m.snap.Load() }
 // first answers are whole, so that a transcript outlives the ring; of the others, facts
 // and transcripts are not kept (Snapshot has those of the newest). Nil for an unknown ID.
 func (m *Monitor) History(id string) []probes.Result {
-	e, ok := m.byID[id]
+	i, ok := m.place[id]
 	if !ok {
 		return nil
 	}
-	return e.history()
+	return m.order[i].history()
 }
 
 // Close closes every prober. Call it after Run has returned.

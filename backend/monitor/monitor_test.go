@@ -113,7 +113,12 @@ func run(t *testing.T, m *Monitor) (stop func()) {
 	return stop
 }
 
-func state(m *Monitor, id string) TargetState { return m.Snapshot().Targets[id] }
+func state(m *Monitor, id string) TargetState { return at(m.Snapshot(), id) }
+
+func at(s *Snapshot, id string) TargetState {
+	ts, _ := s.Target(id)
+	return ts
+}
 
 func TestScheduleWithJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -151,7 +156,7 @@ func TestStreakSinceAndTransitions(t *testing.T) {
 		}
 		stop := run(t, m)
 		time.Sleep(500 * time.Millisecond)
-		if s := m.Snapshot(); s.Warming || s.Targets["a"].State != failoverplan.Up || s.Targets["a"].Detail != "fine" {
+		if s := m.Snapshot(); s.Warming || at(s, "a").State != failoverplan.Up || at(s, "a").Detail != "fine" {
 			t.Errorf("after the first answer: %+v", s)
 		}
 		f.set(probes.StatusDown)
@@ -202,7 +207,7 @@ func TestStuckTargetIsAloneWithItsTrouble(t *testing.T) {
 			t.Errorf("the stuck probe was started %d times", stuck.count())
 		}
 		s := m.Snapshot()
-		if st := s.Targets["stuck"]; st.State != failoverplan.Unknown || st.Late < 5 || st.Last != nil || st.Detail != "the probe is stuck: not back after 800 ms" {
+		if st := at(s, "stuck"); st.State != failoverplan.Unknown || st.Late < 5 || st.Last != nil || st.Detail != "the probe is stuck: not back after 800 ms" {
 			t.Errorf("stuck: %+v", st)
 		}
 		if s.Warming {
@@ -426,7 +431,7 @@ func TestFirstChangeIsPublishedAtOnce(t *testing.T) {
 		old := m.Snapshot()
 		f.set(probes.StatusDegraded)
 		time.Sleep(2 * time.Second)
-		if old.Targets["a"].State != failoverplan.Up || state(m, "a").State != failoverplan.Degraded {
+		if at(old, "a").State != failoverplan.Up || state(m, "a").State != failoverplan.Degraded {
 			t.Error("a published picture changed, or the new one did not come")
 		}
 		stop()
@@ -548,6 +553,57 @@ func TestTransitionCallbackMayAskBack(t *testing.T) {
 	})
 }
 
+// A picture costs what has changed in it: the rest is the picture before.
+func TestPicturesShareWhatDidNotChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := New([]Target{{"a", good()}, {"b", good()}, {"c", good()}}, Options{})
+		if err := m.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		before := m.Snapshot()
+		b := m.order[m.place["b"]]
+		m.probe(t.Context(), b)
+		m.publish()
+		after := m.Snapshot()
+		for i, id := range after.ids {
+			if same := before.states[i] == after.states[i]; same != (id != "b") {
+				t.Errorf("%s is the same: %v", id, same)
+			}
+		}
+		if at(after, "b").Samples != at(before, "b").Samples+1 {
+			t.Errorf("b has %d samples, had %d", at(after, "b").Samples, at(before, "b").Samples)
+		}
+		// Nothing is asked any more: all grow old, and older.
+		time.Sleep(m.opt.StaleAfter + time.Second)
+		m.publish()
+		old := m.Snapshot()
+		time.Sleep(time.Minute)
+		m.publish()
+		for id, ts := range m.Snapshot().All() {
+			if ts.State != failoverplan.Stale || at(old, id).State != failoverplan.Stale || ts.Rule == at(old, id).Rule {
+				t.Errorf("%s: %s by %q, a minute before %s by %q", id, ts.State, ts.Rule, at(old, id).State, at(old, id).Rule)
+			}
+		}
+	})
+}
+
+// A change in a picture of so many.
+func BenchmarkPublishOneOf20000(b *testing.B) {
+	var targets []Target
+	for i := range 20000 {
+		targets = append(targets, Target{fmt.Sprint("site/platform/component-", i), good()})
+	}
+	m := New(targets, Options{StaleAfter: time.Hour})
+	if err := m.Settle(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		m.queue(m.order[7])
+		m.publish()
+	}
+}
+
 func BenchmarkPublish2000(b *testing.B) {
 	var targets []Target
 	for i := range 2000 {
@@ -559,7 +615,7 @@ func BenchmarkPublish2000(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		m.publish()
+		m.publishAll()
 	}
 }
 

@@ -2,6 +2,9 @@ package monitor
 
 import (
 	"fmt"
+	"iter"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,10 +14,44 @@ import (
 
 // Snapshot is one published picture of every target. Immutable; safe to share.
 type Snapshot struct {
-	At      time.Time
-	Targets map[string]TargetState
+	At time.Time
 	// Warming is true until every target has answered once or missed its time.
 	Warming bool
+
+	ids    []string       // in the order the targets were given, shared by all pictures
+	place  map[string]int // of an ID in ids, shared likewise
+	states []*TargetState // in the same order, shared with the picture before where nothing changed
+}
+
+// NewSnapshot makes a picture of states that nobody watched, for tests of what reads one.
+func NewSnapshot(at time.Time, states map[string]TargetState) *Snapshot {
+	s := &Snapshot{At: at, ids: slices.Sorted(maps.Keys(states)), place: make(map[string]int, len(states))}
+	for i, id := range s.ids {
+		s.place[id] = i
+		ts := states[id]
+		s.states = append(s.states, &ts)
+	}
+	return s
+}
+
+// Target returns the state of one target; false for an ID that is not watched.
+func (s *Snapshot) Target(id string) (TargetState, bool) {
+	i, ok := s.place[id]
+	if !ok {
+		return TargetState{}, false
+	}
+	return *s.states[i], true
+}
+
+// All goes through the targets in the order in which they were given.
+func (s *Snapshot) All() iter.Seq2[string, TargetState] {
+	return func(yield func(string, TargetState) bool) {
+		for i, id := range s.ids {
+			if !yield(id, *s.states[i]) {
+				return
+			}
+		}
+	}
 }
 
 // TargetState is one target in a Snapshot.
@@ -40,12 +77,13 @@ type TargetState struct {
 	Flapping string
 }
 
-// state is the entry as it is published at now.
-func (e *entry) state(now time.Time, staleAfter, timeout time.Duration) (TargetState, bool) {
+// state is the entry as it is published at now. seen is whether it has answered once or
+// missed its time, and stays true.
+func (e *entry) state(now time.Time, staleAfter, timeout time.Duration) (ts *TargetState, seen bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	v := e.verdict
-	ts := TargetState{
+	ts = &TargetState{
 		State: planState(v.State), Since: v.Since, Rule: v.Rule, Last: e.last, LastGood: e.lastGood,
 		Samples: e.samples, Late: e.late, Settled: v.Settled, Flapping: v.Flapping,
 	}
@@ -88,8 +126,13 @@ func planState(s probes.Status) failoverplan.State {
 // within Options.Coalesce together.
 type publisher struct {
 	building sync.Mutex // one picture at a time
+	// What follows is guarded by building. A picture costs what has changed in it.
+	answered []time.Time // of each target the newest answer that is in the picture
+	seen     []bool
+	unseen   int
 
 	mu      sync.Mutex
+	changes []*entry // whose entries have changed since the last picture was begun
 	last    time.Time
 	took    time.Duration // the last picture
 	pending *time.Timer
@@ -109,6 +152,16 @@ func (m *Monitor) Changed() <-chan struct{} {
 
 // share is the part of the time that publishing may take: one in so many.
 const share = 5
+
+// queue says that an entry has changed: it is read anew for the next picture.
+func (m *Monitor) queue(e *entry) {
+	m.pub.mu.Lock()
+	defer m.pub.mu.Unlock()
+	if !e.queued {
+		e.queued = true
+		m.pub.changes = append(m.pub.changes, e)
+	}
+}
 
 // touch says that something changed and sees to its publication. It never waits for one
 // that is under way: thousands of answers a second must not queue up behind a picture.
@@ -141,15 +194,24 @@ func (m *Monitor) publish() {
 	}
 	began := time.Now()
 	p.last, p.busy, p.dirty = began, true, false
+	changes := p.changes
+	p.changes = nil
+	for _, e := range changes {
+		e.queued = false
+	}
 	p.mu.Unlock()
 	now := m.opt.Now()
-	s := &Snapshot{At: now, Targets: make(map[string]TargetState, len(m.order))}
-	for _, e := range m.order {
-		ts, seen := e.state(now, m.opt.StaleAfter, m.opt.Timeout)
-		s.Warming = s.Warming || !seen
-		s.Targets[e.t.ID] = ts
-		m.tr.note(e, ts, now, seen)
+	s := &Snapshot{At: now, ids: m.ids, place: m.place, states: slices.Clone(m.snap.Load().states)}
+	for _, e := range changes {
+		m.renew(s, e)
 	}
+	// An answer grows old without a change, and its age is in the words.
+	for i, at := range p.answered {
+		if !at.IsZero() && now.Sub(at) > m.opt.StaleAfter {
+			m.renew(s, m.order[i])
+		}
+	}
+	s.Warming = p.unseen > 0
 	m.snap.Store(s)
 	p.building.Unlock()
 
@@ -168,10 +230,25 @@ func (m *Monitor) publish() {
 	}
 }
 
+// renew puts the entry as it is now into the picture, which is not published yet. The
+// caller holds publisher.building.
+func (m *Monitor) renew(s *Snapshot, e *entry) {
+	ts, seen := e.state(s.At, m.opt.StaleAfter, m.opt.Timeout)
+	s.states[e.place] = ts
+	if ts.Last != nil {
+		m.pub.answered[e.place] = ts.Last.At
+	}
+	if seen && !m.pub.seen[e.place] {
+		m.pub.seen[e.place] = true
+		m.pub.unseen--
+	}
+	m.tr.note(e, ts, s.At, seen)
+}
+
 // agedSince tells whether a target of the picture has become stale since.
 func (m *Monitor) agedSince(s *Snapshot) bool {
 	now := m.opt.Now()
-	for _, ts := range s.Targets {
+	for _, ts := range s.states {
 		if ts.State != failoverplan.Stale && ts.Last != nil && now.Sub(ts.Last.At) > m.opt.StaleAfter {
 			return true
 		}
@@ -189,7 +266,7 @@ type transitions struct {
 }
 
 // note is called with publisher.building held, which also guards entry.published.
-func (t *transitions) note(e *entry, ts TargetState, now time.Time, seen bool) {
+func (t *transitions) note(e *entry, ts *TargetState, now time.Time, seen bool) {
 	if !seen && !e.restored {
 		return
 	}

@@ -33,8 +33,12 @@ type counts struct {
 func (p *counted) Probe(ctx context.Context) probes.Result {
 	now := time.Now().UnixNano()
 	before := p.began.Swap(now)
-	if p.c.on.Load() && before != 0 {
-		p.c.start(time.Duration(now-before) - p.c.interval - p.c.interval/10)
+	if p.c.on.Load() {
+		over := time.Duration(0) // a first probe is due at no known time
+		if before != 0 {
+			over = time.Duration(now-before) - p.c.interval - p.c.interval/10
+		}
+		p.c.start(over)
 	}
 	r := p.Prober.Probe(ctx)
 	if p.c.on.Load() && r.Status != probes.StatusUp {
