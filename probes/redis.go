@@ -69,7 +69,8 @@ func (a *redisAsker) connect(ctx context.Context, c *conv, pw string) (*redis.Cl
 		Addr: a.t.Address, Username: a.t.User, Password: pw,
 		Protocol: 2, DisableIdentity: true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-		MaxRetries:               -1, DialerRetries: 1, PoolSize: 1,
+		MaxRetries:               -1, DialerRetries: 1, PoolSize: 1, PipelinePoolSize: -1,
+		ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10, // not 32 KiB for each of thousands
 		ContextTimeoutEnabled: true, ReadTimeout: time.Minute, WriteTimeout: time.Minute,
 		ConnMaxIdleTime: -1, ConnMaxLifetime: -1,
 		Dialer: func(context.Context, string, string) (net.Conn, error) {

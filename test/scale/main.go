@@ -25,8 +25,9 @@ func run() error {
 		role     = flag.String("role", "", "what this process is: serve, watch, or nothing for the measurement itself")
 		counts   = flag.String("n", "500,2000,20000", "numbers of targets")
 		kinds    = flag.Bool("kinds", false, "a run of each kind, instead of HTTP in several numbers")
+		whole    = flag.Bool("console", false, "the whole console on so many components (-targets), headless")
 		kind     = flag.String("kind", "http", "kind of the targets (watch)")
-		n        = flag.Int("targets", 2000, "number of targets (watch)")
+		n        = flag.Int("targets", 2000, "number of targets (watch, -console)")
 		interval = flag.Duration("interval", time.Second, "between two probes of a target")
 		warm     = flag.Duration("warm", 5*time.Second, "before anything is counted")
 		last     = flag.Duration("for", 20*time.Second, "how long is counted")
@@ -54,6 +55,9 @@ func run() error {
 		return err
 	}
 	defer m.stop()
+	if *whole {
+		return m.console(ctx, *n)
+	}
 	if *kinds {
 		return m.eachKind(ctx)
 	}
@@ -134,7 +138,7 @@ func (m *measurement) eachKind(ctx context.Context) error {
 	w := tabwriter.NewWriter(os.Stdout, 2, 4, 2, ' ', 0)
 	fmt.Fprintln(w, "kind\ttargets\tinterval\tprobes\tCPU per probe\tof a core\tmemory\tper target\tlate by > 5 %\tworst start")
 	for _, k := range simulatedKinds {
-		r, err := m.watch(ctx, k, 200, m.interval)
+		r, err := m.watch(ctx, k, 1000, m.interval)
 		if err != nil {
 			return err
 		}

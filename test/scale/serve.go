@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	_ "github.com/go-sql-driver/mysql" // the client of letIn
 
 	"github.com/dutyops/dutyops/backend/sandbox/mysqld"
 	"github.com/dutyops/dutyops/backend/sandbox/redisd"
@@ -42,11 +45,16 @@ func serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, redis.Close()) }()
-	sql, err := mysqld.Start(mysqld.Options{ServerID: 1, Domain: 1, Users: map[string]mysqld.Account{account: {Password: account}}})
+	store, err := mysqld.Start(mysqld.Options{ServerID: 1, Domain: 1, Users: map[string]mysqld.Account{
+		account: {Password: account}, "root": {Password: account, ReadOnlyAdmin: true},
+	}})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, sql.Close()) }()
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if err := letIn(ctx, store.Addr()); err != nil {
+		return err
+	}
 	search, err := searchd.Start(searchd.Options{Name: account, ClusterName: account})
 	if err != nil {
 		return err
@@ -54,11 +62,22 @@ func serve(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, search.Close()) }()
 	at := addresses{
 		"http": "http://" + l.Addr().String() + "/health", "tcp": l.Addr().String(),
-		"redis": redis.Addr(), "mysql": sql.Addr(), "elasticsearch": search.URL(),
+		"redis": redis.Addr(), "mysql": store.Addr(), "elasticsearch": search.URL(),
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(at); err != nil {
 		return err
 	}
 	<-ctx.Done()
 	return web.Close()
+}
+
+// letIn lets as many connections into the database as there may be targets.
+func letIn(ctx context.Context, addr string) (err error) {
+	db, err := sql.Open("mysql", fmt.Sprintf("root:%s@tcp(%s)/", account, addr))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	_, err = db.ExecContext(ctx, "SET GLOBAL max_connections = 100000")
+	return err
 }
