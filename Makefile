@@ -42,7 +42,7 @@ lab: ## a small real lab on loopback, kept up for you to try (Debian packages, r
 .PHONY: lab-full
 lab-full: ## two sites of the whole stack, kept up for you to try (the same, and Maven Central)
 	test/lab/install.sh
-	test/realstack/build.sh kafka opensearch2 flink mysql56
+	test/realstack/build.sh
 	go run -tags integration ./test/lab/cmd/lab -full
 
 # --- test it

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
@@ -42,36 +43,58 @@ func startBusiness(ctx context.Context, site *Site) (*business, error) {
 		return nil, err
 	}
 	b := &business{site: site, db: db}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", b.health)
-	mux.HandleFunc("GET /flights", b.flights)
-	if b.URL, err = b.serve(ctx, mux); err != nil {
+	if err := b.Start(ctx); err != nil {
+		_ = db.Close()
 		return nil, err
 	}
-	messages := http.NewServeMux()
-	messages.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, `{"ok":true}`) })
-	if b.MessagesURL, err = b.serve(ctx, messages); err != nil {
-		return nil, err
-	}
-	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	b.cancel = cancel
-	b.wg.Go(func() { b.write(work) })
 	return b, nil
 }
 
-func (b *business) serve(ctx context.Context, h http.Handler) (string, error) {
+// Start serves and writes, for the first time or after Kill, at the same addresses; one
+// that runs is left alone.
+func (b *business) Start(ctx context.Context) error {
+	if b.cancel != nil {
+		return nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", b.health)
+	mux.HandleFunc("GET /flights", b.flights)
+	messages := http.NewServeMux()
+	messages.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintln(w, `{"ok":true}`) })
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	b.cancel = cancel
+	for url, h := range map[*string]http.Handler{&b.URL: mux, &b.MessagesURL: messages} {
+		if err := b.serve(ctx, url, h); err != nil {
+			b.Kill()
+			return err
+		}
+	}
+	b.wg.Go(func() { b.write(work) })
+	return nil
+}
+
+// serve answers at url, which is filled in when it is empty.
+func (b *business) serve(ctx context.Context, url *string, h http.Handler) error {
+	if *url == "" {
+		ports, err := loopbackPorts(ctx, 1)
+		if err != nil {
+			return err
+		}
+		*url = "http://" + local(ports[0])
+	}
 	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp4", "127.0.0.1:0")
+	l, err := lc.Listen(ctx, "tcp4", strings.TrimPrefix(*url, "http://"))
 	if err != nil {
-		return "", err
+		return err
 	}
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second}
 	b.servers = append(b.servers, s)
-	b.wg.Go(func() { _ = s.Serve(l) }) // ends with Close
-	return "http://" + l.Addr().String(), nil
+	b.wg.Go(func() { _ = s.Serve(l) }) // ends with Kill
+	return nil
 }
 
-func (b *business) close() {
+// Kill ends it at once; Start brings it back.
+func (b *business) Kill() {
 	if b.cancel != nil {
 		b.cancel()
 	}
@@ -79,6 +102,11 @@ func (b *business) close() {
 		_ = s.Close()
 	}
 	b.wg.Wait()
+	b.cancel, b.servers = nil, nil
+}
+
+func (b *business) close() {
+	b.Kill()
 	_ = b.db.Close()
 }
 

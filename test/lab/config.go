@@ -23,8 +23,9 @@ type siteView struct {
 	Name, Title, GatewayV4, GatewayURL, MonitoringURL, MariaDB, Redis, MessagesURL string
 
 	Weight int
-	// Data is the data platform of the whole stack; nil in the small lab.
-	Data *dataView
+	// Archive and Data are the whole stack's; empty in the small lab.
+	Archive string
+	Data    *dataView
 }
 
 type dataView struct {

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -24,15 +23,23 @@ const (
 	Queue    = "notifications"
 	Handover = "handover"
 	JobName  = "ingest"
+	// Archive is the index of past days, which nothing copies.
+	Archive = "archive"
 )
 
-// Full is two sites of the whole stack: what Lab has, and per site a data platform of
-// Kafka, Kafka Connect with MirrorMaker 2, Oracle MySQL, OpenSearch, Flink with the ingest
-// job, and RabbitMQ; and two upstream feeds. It begins with the primary fed, and with
-// everything copied to the standby that the mission's table copies.
+// archiveEngine is what each site's archive runs on.
+var archiveEngine = map[string]string{"primary": Elasticsearch7, "standby": OpenSearch3}
+
+// Full is two sites of the whole stack: what Lab has, and per site an archive and a data
+// platform of Kafka, Kafka Connect with MirrorMaker 2, Oracle MySQL, OpenSearch, Flink with
+// the ingest job, and RabbitMQ; and two upstream feeds. It begins with the primary fed, and
+// with everything copied to the standby that the mission's table copies.
 type Full struct {
 	*Lab
 	Data map[string]*Data
+	// Archives are the business platforms' stores of past days, each site's its own and of
+	// another dialect: Elasticsearch 7.17 at the primary, OpenSearch 3.1 at the standby.
+	Archives map[string]*Search
 	// Feeds are simulated upstream systems; they remember all that they have sent.
 	Feeds []*feedd.Feed
 
@@ -75,7 +82,7 @@ func StartFull(ctx context.Context, o FullOptions) (*Full, error) {
 	stores := &Stores{Dir: dir, Primary: &Site{Name: "primary"}, Standby: &Site{Name: "standby"}}
 	f := &Full{
 		Lab:  &Lab{Stores: stores, Gateways: map[string]*Gateway{}, business: map[string]*business{}, Domains: domains},
-		Data: map[string]*Data{},
+		Data: map[string]*Data{}, Archives: map[string]*Search{},
 	}
 	if err := f.start(ctx, o); err != nil {
 		f.Close()
@@ -132,6 +139,9 @@ func (f *Full) prepare(ctx context.Context, rate float64) error {
 			return err
 		}
 		f.Data[site] = d
+		if f.Archives[site], err = NewSearch(ctx, filepath.Join(f.Dir, site), site, archiveEngine[site]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -203,6 +213,12 @@ func (f *Full) parts() []part {
 	for _, s := range []*Site{f.Primary, f.Standby} {
 		add("MariaDB of "+s.Name, s.Maria.create)
 		add("Redis of "+s.Name, s.Redis.Start)
+		add("archive of "+s.Name, func(ctx context.Context) error {
+			if err := f.Archives[s.Name].Start(ctx); err != nil {
+				return err
+			}
+			return f.Archives[s.Name].CreateIndex(ctx, Archive, nil)
+		})
 		add("nginx of "+s.Name, f.Gateways[s.Name].Start)
 	}
 	add("BIND and Unbound", f.DNS.start)
@@ -261,6 +277,7 @@ func (f *Full) fullView() (view, map[string]string) {
 	for i := range v.Sites {
 		d := f.Data[v.Sites[i].Name]
 		peer := v.Sites[1-i].Name
+		v.Sites[i].Archive = f.Archives[d.Site].URL
 		for _, a := range []string{"probe", "control", "repl"} {
 			secrets[d.Site+"-mysql-"+a] = d.MySQL.Passwords[a]
 		}
@@ -277,49 +294,6 @@ func (f *Full) fullView() (view, map[string]string) {
 	return v, secrets
 }
 
-// Kill ends every server of a site's data platform at once, as a power cut would.
-func (d *Data) Kill() {
-	var wg sync.WaitGroup
-	for _, s := range []interface{ Kill() }{d.Flink, d.Mirror, d.Kafka, d.MySQL, d.Search, d.Rabbit} {
-		wg.Go(s.Kill)
-	}
-	wg.Wait()
-}
-
-// Start brings up what does not run of a data platform, a few servers at a time. Jobs that
-// Flink ran when it was killed are gone.
-func (d *Data) Start(ctx context.Context) error {
-	again := func(p *proc, start func(context.Context) error) func(context.Context) error {
-		return func(ctx context.Context) error {
-			if p.group() != 0 {
-				return nil
-			}
-			return start(ctx)
-		}
-	}
-	return startParts(ctx, []part{
-		{name: "Kafka of " + d.Site, start: again(d.Kafka.proc, d.Kafka.Start)},
-		{name: "MySQL of " + d.Site, start: again(d.MySQL.proc, d.MySQL.Start)},
-		{name: "Kafka Connect of " + d.Site, needs: []string{"Kafka of " + d.Site}, start: again(d.Mirror.proc, d.Mirror.Start)},
-		{name: "OpenSearch of " + d.Site, start: again(d.Search.proc, d.Search.Start)},
-		{name: "Flink of " + d.Site, start: again(d.Flink.jobs, d.Flink.Start)},
-		{name: "RabbitMQ of " + d.Site, start: again(d.Rabbit.proc, d.Rabbit.Start)},
-	}, 3, func(Started) {})
-}
-
-// Mend brings up whatever does not run.
-func (f *Full) Mend(ctx context.Context) error {
-	for _, s := range []*Site{f.Primary, f.Standby} {
-		if err := s.Maria.Restart(ctx); err != nil {
-			return err
-		}
-		if err := f.Data[s.Name].Start(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // Close ends everything and removes the folder.
 func (f *Full) Close() {
 	if f.copies != nil {
@@ -328,6 +302,9 @@ func (f *Full) Close() {
 	for _, d := range f.Data {
 		d.Kill() // stopped in order they wait for one another, and nothing of them is kept
 		d.Rabbit.Stop()
+	}
+	for _, a := range f.Archives {
+		a.Kill()
 	}
 	for _, feed := range f.Feeds {
 		if err := feed.Close(); err != nil {

@@ -11,9 +11,10 @@ import (
 	"time"
 )
 
-// TestWholeStack goes there and home twice on two sites of the whole stack: once planned,
-// the ingest job moving with its savepoint, and once because the primary's whole data
-// platform is gone. It is one test because starting the stack is what takes long.
+// TestWholeStack goes there and home three times on two sites of the whole stack: planned,
+// the ingest job moving with its savepoint; because the primary's whole data platform is
+// gone; and because all of the primary is gone. It is one test because starting the stack
+// is what takes long.
 func TestWholeStack(t *testing.T) {
 	ctx, f := startFull(t)
 	c := newConsole(t, f.Lab)
@@ -21,10 +22,24 @@ func TestWholeStack(t *testing.T) {
 	c.want(ctx, t, 0, nil, "doctor")
 	f.arrives(ctx, t, "primary")
 
-	if !t.Run("IngestMovesWithItsSavepoint", func(t *testing.T) { ingestMoves(ctx, t, f, c) }) {
-		t.FailNow() // the next needs both sites as they were
+	data := outage{is: "data-down", strike: f.Data["primary"].Kill, heal: f.Data["primary"].Start}
+	site := outage{
+		is:     "site-down",
+		strike: func() { f.KillSite(f.Primary) },
+		heal:   func(ctx context.Context) error { return f.StartSite(ctx, f.Primary) },
 	}
-	t.Run("DataDown", func(t *testing.T) { dataDown(ctx, t, f, c) })
+	for _, story := range []struct {
+		name string
+		tell func(*testing.T)
+	}{
+		{"IngestMovesWithItsSavepoint", func(t *testing.T) { ingestMoves(ctx, t, f, c) }},
+		{"DataDown", func(t *testing.T) { data.overAndHome(ctx, t, f, c) }},
+		{"SiteDown", func(t *testing.T) { site.overAndHome(ctx, t, f, c) }},
+	} {
+		if !t.Run(story.name, story.tell) {
+			t.FailNow() // the next needs both sites as they were
+		}
+	}
 	c.want(ctx, t, 0, nil, "runs", "verify")
 	c.keepsSecrets(t)
 }
@@ -104,51 +119,49 @@ func (f *Full) restoredFrom(ctx context.Context, t *testing.T, site string) stri
 	return ""
 }
 
-// dataDown: the primary's whole data platform is killed. The console says data-down, the
-// failover promotes, turns the mirror round as soon as it can, moves the feeds and starts
-// the job without a savepoint; what was sent is in every store of the standby. Healed, all
-// of it comes home.
-func dataDown(ctx context.Context, t *testing.T, f *Full, c *console) {
+// outage is something that happens to the primary of the whole stack.
+type outage struct {
+	// is what status calls it.
+	is     string
+	strike func()
+	heal   func(context.Context) error
+}
+
+// overAndHome: the console names the outage; the failover promotes, turns the mirror round
+// as soon as it can, moves the feeds and starts the job without a savepoint; what was sent
+// is in every store of the standby. Healed, all of it comes home.
+func (o outage) overAndHome(ctx context.Context, t *testing.T, f *Full, c *console) {
 	a, b := f.Data["primary"], f.Data["standby"]
 	// Flink goes first. MySQL 5.6 replicates asynchronously: what it took in the last
 	// millisecond would diverge it for good, which is another story (see
 	// TestMariaDBDivergedSideIsNotOverwritten).
 	a.Flink.Kill()
-	if err := Await(ctx, 30*time.Second, "MySQL of the standby has everything", func(ctx context.Context) string {
-		const set = "SELECT @@global.gtid_executed"
-		x, err1 := a.MySQL.Query(ctx, set)
-		y, err2 := b.MySQL.Query(ctx, "SELECT GTID_SUBSET('"+x+"', @@global.gtid_executed)")
-		if err1 != nil || err2 != nil || y != "1" {
-			return fmt.Sprint(x, y, err1, err2)
-		}
-		return ""
-	}); err != nil {
-		t.Fatal(err)
-	}
-	a.Kill()
-	killed := time.Now()
+	hasEverything(ctx, t, b.MySQL, a.MySQL)
+	o.strike()
+	struck := time.Now()
 
 	var st statusDoc
 	c.want(ctx, t, 3, &st, "status")
-	if st.Case != "data-down" || st.Advice.Action != "failover" || st.Advice.To != "standby" {
-		t.Fatalf("after the kill: case %s, advice %+v", st.Case, st.Advice)
+	if st.Case != o.is || st.Advice.Action != "failover" || st.Advice.To != "standby" {
+		t.Fatalf("after the kill: case %s, want %s; advice %+v", st.Case, o.is, st.Advice)
 	}
 	c.mayRun(ctx, t, "failover", "standby")
 	var run runDoc
-	c.want(ctx, t, 0, &run, "failover", "--to", "standby", "--yes", "--reason", "the data platform is gone")
+	c.want(ctx, t, 0, &run, "failover", "--to", "standby", "--yes", "--reason", o.is)
 	run.log(t)
 	if run.State != "done" || run.DNS.Changed != len(f.Domains) {
 		t.Fatalf("the run: %+v", run)
 	}
 	zoneSays(ctx, t, f.Lab, "standby")
 	served(ctx, t, f.Lab, "standby")
-	t.Logf("users are served by the standby, and its data platform is fed, %s after the kill", time.Since(killed).Round(100*time.Millisecond))
+	t.Logf("users are served by the standby, and its data platform is fed, %s after the kill; %+v", time.Since(struck).Round(100*time.Millisecond), f.Users.Seen())
 	f.feedsAt(t, "standby")
 	b.writer(ctx, t, true)
+	writer(ctx, t, f.Standby.Maria, f.Standby.Redis, true)
 	f.arrives(ctx, t, "standby")
 	c.want(ctx, t, 4, nil, "failback", "--yes", "--reason", "too early")
 
-	if err := a.Start(ctx); err != nil {
+	if err := o.heal(ctx); err != nil {
 		t.Fatal(err)
 	}
 	c.turnAllRound(ctx, t)
@@ -161,4 +174,19 @@ func dataDown(ctx context.Context, t *testing.T, f *Full, c *console) {
 	f.mirrors(ctx, t, "primary", "standby")
 	f.arrives(ctx, t, "primary")
 	f.arrives(ctx, t, "standby")
+}
+
+// hasEverything waits until a replica has all the transactions of its source.
+func hasEverything(ctx context.Context, t *testing.T, replica, source *MySQL) {
+	t.Helper()
+	if err := Await(ctx, 30*time.Second, "MySQL of the standby has everything", func(ctx context.Context) string {
+		x, err1 := source.Query(ctx, "SELECT @@global.gtid_executed")
+		y, err2 := replica.Query(ctx, "SELECT GTID_SUBSET('"+x+"', @@global.gtid_executed)")
+		if err1 != nil || err2 != nil || y != "1" {
+			return fmt.Sprint(x, y, err1, err2)
+		}
+		return ""
+	}); err != nil {
+		t.Fatal(err)
+	}
 }

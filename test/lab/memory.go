@@ -42,6 +42,7 @@ func (f *Full) Memory() []Usage {
 			{"RabbitMQ", []*proc{d.Rabbit.proc, d.Rabbit.epmd}},
 			{"MariaDB", []*proc{s.Maria.proc}},
 			{"Redis", []*proc{s.Redis.proc}},
+			{"archive", []*proc{f.Archives[s.Name].proc}},
 			{"nginx", []*proc{f.Gateways[s.Name].proc}},
 		} {
 			add(x.what+" of "+s.Name, x.procs...)

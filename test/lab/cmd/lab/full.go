@@ -28,10 +28,18 @@ func runFull(ctx context.Context) error {
 		total += u.Bytes
 	}
 	tellAccess(f.Lab, fmt.Sprintf(", %d MB in all", total>>20))
-	fmt.Printf(`  kill -USR2 %d                              # the fault: the primary's whole data platform
+	fmt.Printf(`  kill -USR2 %d                              # the fault: the primary's whole data platform; once more: all of the primary
 %s`, os.Getpid(), homeward)
+	faults := 0
 	return wait(ctx, f.Lab, func(context.Context) error {
-		f.Data[f.Primary.Name].Kill()
+		if faults++; faults == 1 {
+			f.Data[f.Primary.Name].Kill()
+		} else {
+			f.KillSite(f.Primary)
+		}
 		return nil
-	}, f.Mend)
+	}, func(ctx context.Context) error {
+		faults = 0
+		return f.Mend(ctx)
+	})
 }
