@@ -26,6 +26,7 @@ func (c *component) rabbit(t *testing.T) error {
 	}
 	c.target.URL, c.more = base, []*link.Link{management}
 	c.target.User, c.target.Password = "duty", func() (string, error) { return pw, nil }
+	c.rotate = func(password string) error { s.SetPassword("duty", password); return nil }
 	c.own[contract.DiskAlarm] = func(on bool) error { s.SetDiskAlarm(on); return nil }
 	c.own[contract.MemoryAlarm] = func(on bool) error { s.SetMemoryAlarm(on); return nil }
 	other, err := amqpd.Start(amqpd.Options{Name: "rabbit@other", Users: map[string]string{"duty": pw}})

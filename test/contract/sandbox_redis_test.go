@@ -34,6 +34,7 @@ func (c *component) redis(t *testing.T, role probes.Role) error {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	c.target.Password = func() (string, error) { return pw, nil }
+	c.rotate = func(password string) error { s.SetPassword(password); return nil }
 	c.own[contract.ReadOnly] = func(on bool) error { s.SetReadOnly(on); return nil }
 	admin := redis.NewClient(&redis.Options{Addr: s.Addr(), Password: pw, Protocol: 2, DisableIdentity: true, PoolSize: 1})
 	t.Cleanup(func() { _ = admin.Close() })

@@ -48,6 +48,8 @@ const (
 	NoLeader       Fault = "no-leader"       // the broker that is away has a partition's only copy
 	Paused         Fault = "paused"          // the connector is paused
 	TaskFailed     Fault = "task-failed"     // a connector's task has failed
+
+	Rotated Fault = "rotated" // the probe's password, or certificates, are others at the server
 )
 
 // ErrCannot is what a Backend answers to a kind or fault it has no means for. Run

@@ -64,6 +64,9 @@ type Server struct {
 	wg      sync.WaitGroup
 	once    sync.Once
 	err     error
+
+	// passwords that were changed since the start, by user; the broker's lock guards them.
+	passwords map[string]string
 }
 
 // Start starts a broker; it is ready when Start returns. The error says which
@@ -176,8 +179,24 @@ func (s *Server) admit(nc net.Conn) *conn {
 	return c
 }
 
+// SetPassword changes the password of a user that is there; connections that stand are not
+// asked again.
+func (s *Server) SetPassword(user, password string) {
+	s.b.mu.Lock()
+	defer s.b.mu.Unlock()
+	if s.passwords == nil {
+		s.passwords = map[string]string{}
+	}
+	s.passwords[user] = password
+}
+
 // allowed reports whether the password is the user's.
 func (s *Server) allowed(user, password string) bool {
+	s.b.mu.Lock()
 	want, ok := s.o.Users[user]
+	if now, changed := s.passwords[user]; changed && ok {
+		want = now
+	}
+	s.b.mu.Unlock()
 	return subtle.ConstantTimeCompare([]byte(want), []byte(password)) == 1 && ok
 }

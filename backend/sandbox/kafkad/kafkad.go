@@ -31,6 +31,9 @@ type Options struct {
 	Brokers int
 	// ClusterID is what metadata answers carry; "" means "sandbox".
 	ClusterID string
+	// User asks clients for a login by SCRAM-SHA-256 as this one, with Password; "" lets
+	// everybody in.
+	User, Password string
 	// Topics to make when they do not exist, with their number of partitions.
 	Topics map[string]int32
 	// Ports to listen on, one per broker, so that a restarted cluster is found where
@@ -92,6 +95,9 @@ func Start(o Options) (*Cluster, error) {
 			"log.retention.ms":    bound(o.Retention.Milliseconds(), DefaultRetention.Milliseconds()),
 			"log.segment.bytes":   segment(o.RetentionBytes),
 		}),
+	}
+	if o.User != "" {
+		opts = append(opts, kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", o.User, o.Password))
 	}
 	if o.Ports != nil {
 		opts = append(opts, kfake.Ports(o.Ports...))

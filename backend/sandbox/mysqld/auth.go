@@ -21,6 +21,24 @@ type Account struct {
 	ReadOnly bool
 }
 
+// SetPassword changes the password of a user that is there, as ALTER USER does: sessions
+// that stand are not asked again.
+func (s *Server) SetPassword(user, password string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if acc, ok := s.users[user]; ok {
+		acc.Password = password
+		s.users[user] = acc
+	}
+}
+
+func (s *Server) accountOf(user string) (Account, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	acc, ok := s.users[user]
+	return acc, ok
+}
+
 // scramble is the proof of a password for a challenge.
 func scramble(password string, challenge []byte) []byte {
 	if password == "" {
@@ -115,7 +133,7 @@ func (ss *session) switchAuth(challenge []byte) ([]byte, error) {
 
 // login checks the proof and enters the database asked for.
 func (ss *session) login(user, db string, proof, challenge []byte) error {
-	acc, ok := ss.srv.opt.Users[user]
+	acc, ok := ss.srv.accountOf(user)
 	if !ok || subtle.ConstantTimeCompare(scramble(acc.Password, challenge), proof) != 1 {
 		using := "YES"
 		if len(proof) == 0 {

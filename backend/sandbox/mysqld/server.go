@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -49,6 +50,7 @@ type Server struct {
 	unlocked  signal // the global read lock was given back
 
 	mu       sync.Mutex
+	users    map[string]Account // opt.Users with the passwords of now
 	sessions map[uint32]*session
 	nextID   uint32
 	readOnly bool     // the variable
@@ -83,7 +85,7 @@ func Start(opt Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: opt, ln: ln, eng: eng, log: newBinlog(opt.ServerID, opt.LogBytes), started: time.Now(), ctx: ctx, cancel: cancel,
-		sessions: map[uint32]*session{}, readOnly: opt.ReadOnly, settings: globalDefaults(),
+		users: maps.Clone(opt.Users), sessions: map[uint32]*session{}, readOnly: opt.ReadOnly, settings: globalDefaults(),
 	}
 	s.replica = newReplica(s)
 	s.wg.Go(s.accept)

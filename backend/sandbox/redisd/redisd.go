@@ -45,6 +45,7 @@ type Server struct {
 
 	mu       sync.Mutex
 	config   map[string]string
+	password string // requirepass as it is now
 	authed   map[*server.Peer]bool
 	multi    map[*server.Peer][][]string
 	replayer map[*server.Peer]bool
@@ -79,7 +80,7 @@ func Start(o Options) (*Server, error) {
 		o.Listen = "127.0.0.1:0"
 	}
 	s := &Server{
-		m: miniredis.NewMiniRedis(), opts: o, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
+		m: miniredis.NewMiniRedis(), opts: o, password: o.Password, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
 		config: map[string]string{"masterauth": o.MasterAuth, "masteruser": "", "replica-read-only": "yes", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "maxmemory": "0", "maxclients": "10000"},
 		replid: newID(), grew: make(chan struct{}), closing: make(chan struct{}),
 	}
@@ -123,6 +124,15 @@ func (s *Server) SetReadOnly(on bool) {
 	s.mu.Unlock()
 }
 
+// SetPassword changes requirepass; connections that stand are not asked again. The server
+// must have had a password.
+func (s *Server) SetPassword(password string) {
+	s.mu.Lock()
+	s.password = password
+	s.mu.Unlock()
+	s.m.RequireAuth(password)
+}
+
 // SetLag makes this replica apply what it receives that much later.
 func (s *Server) SetLag(d time.Duration) {
 	s.mu.Lock()
@@ -155,7 +165,7 @@ func (s *Server) hook(c *server.Peer, cmd string, args ...string) bool {
 			c.Close()
 			return true
 		}
-		s.authed[c] = s.opts.Password == ""
+		s.authed[c] = s.password == ""
 		c.OnDisconnect(func() {
 			s.mu.Lock()
 			delete(s.authed, c)
@@ -232,7 +242,7 @@ func (s *Server) noteAuth(c *server.Peer, cmd string, args []string) {
 			}
 		}
 	}
-	if given != "" && given == s.opts.Password {
+	if given != "" && given == s.password {
 		s.authed[c] = true
 	}
 }

@@ -225,7 +225,12 @@ func (s *Server) replay(ctx context.Context, lines [][]string) error {
 // shows the token that the hook knows.
 func (s *Server) openSelf() *redis.Client {
 	return redis.NewClient(&redis.Options{
-		Addr: "self", Password: s.opts.Password, MaxRetries: -1, Protocol: 2, DisableIdentity: true, PoolSize: 1,
+		Addr: "self", MaxRetries: -1, Protocol: 2, DisableIdentity: true, PoolSize: 1,
+		CredentialsProvider: func() (string, string) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return "", s.password
+		},
 		Dialer: func(context.Context, string, string) (net.Conn, error) { return s.m.Dial() },
 		OnConnect: func(ctx context.Context, cn *redis.Conn) error {
 			return cn.Do(ctx, "DUTYOPS.REPLAY", s.token).Err()

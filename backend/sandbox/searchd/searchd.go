@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -53,6 +54,7 @@ type Server struct {
 	wg          sync.WaitGroup
 	once        sync.Once
 	err         error
+	password    atomic.Pointer[string] // of Options.User, as it is now
 
 	mu       sync.RWMutex
 	indices  map[string]*index
@@ -88,6 +90,7 @@ func Start(o Options) (*Server, error) {
 		}},
 		indices: map[string]*index{},
 	}
+	s.SetPassword(o.Password)
 	s.tasks.init()
 	s.srv = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
 	s.wg.Go(func() {
@@ -168,12 +171,15 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	reply(w, r, status, body)
 }
 
+// SetPassword changes the password of Options.User.
+func (s *Server) SetPassword(password string) { s.password.Store(&password) }
+
 func (s *Server) allowed(r *http.Request) bool {
 	if s.o.User == "" {
 		return true
 	}
 	user, password, ok := r.BasicAuth()
-	given, want := sha256.Sum256([]byte(user+"\x00"+password)), sha256.Sum256([]byte(s.o.User+"\x00"+s.o.Password))
+	given, want := sha256.Sum256([]byte(user+"\x00"+password)), sha256.Sum256([]byte(s.o.User+"\x00"+*s.password.Load()))
 	return subtle.ConstantTimeCompare(given[:], want[:]) == 1 && ok
 }
 

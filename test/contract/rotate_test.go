@@ -1,0 +1,103 @@
+package contract_test
+
+import (
+	"crypto/tls"
+	"net/url"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"github.com/dutyops/dutyops/backend/sandbox/kafkad"
+	"github.com/dutyops/dutyops/backend/sandbox/link"
+	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/probes/trust/trusttest"
+	"github.com/dutyops/dutyops/test/contract"
+)
+
+func (c *component) Rotate(password string) error {
+	if c.rotate == nil {
+		return contract.ErrCannot
+	}
+	return c.rotate(password)
+}
+
+func (c *component) Cut() {
+	for _, l := range append([]*link.Link{c.line}, c.more...) {
+		l.Set(link.Down)
+		l.Set(link.Pass)
+	}
+}
+
+func (c *component) Secure(t *testing.T, cfg *tls.Config) error {
+	t.Helper()
+	if c.kind == "mysql" {
+		return contract.ErrCannot
+	}
+	for _, l := range append([]*link.Link{c.line}, c.more...) {
+		l.SetTarget(trusttest.Front(t, l.Target(), cfg))
+	}
+	if u, err := url.Parse(c.target.URL); err == nil && u.Scheme == "http" {
+		u.Scheme = "https"
+		c.target.URL = u.String()
+	}
+	return nil
+}
+
+// guarded puts a proxy that wants a password behind the component's line.
+func (c *component) guarded(t *testing.T) {
+	pw := secret()
+	front, set := contract.PasswordFront(t, "http://"+c.line.Target(), "duty", pw)
+	c.line.SetTarget(hostOf(front))
+	c.target.User, c.target.Password = "duty", func() (string, error) { return pw, nil }
+	c.rotate = func(password string) error { set(password); return nil }
+}
+
+// rotating is the sandbox with a password before every kind.
+type rotating struct{ sandbox }
+
+func (r rotating) Start(t *testing.T, kind string, role probes.Role) (contract.Component, error) {
+	t.Helper()
+	if kind == "kafka" {
+		return guardedKafka(t)
+	}
+	comp, err := r.sandbox.Start(t, kind, role)
+	c, ok := comp.(*component)
+	if err == nil && ok && c.rotate == nil {
+		c.guarded(t)
+	}
+	return comp, err
+}
+
+// guardedKafka is a broker that wants a login by SCRAM.
+func guardedKafka(t *testing.T) (contract.Component, error) {
+	pw := secret()
+	c := &component{kind: "kafka"}
+	k, err := kafkad.Start(kafkad.Options{
+		User: "duty", Password: pw, Topics: map[string]int32{"flight.messages": 2},
+		Advertise: func(real string) (string, error) {
+			var err error
+			if c.line, err = link.New(real); err != nil {
+				return "", err
+			}
+			return c.line.Addr(), nil
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = k.Close(); _ = c.line.Close() })
+	now := pw
+	c.target = probes.Target{
+		Brokers: k.Brokers(), Topics: []string{"flight.messages"}, User: "duty", Password: func() (string, error) { return pw, nil },
+	}
+	c.rotate = func(password string) error {
+		login := scram.Auth{User: "duty", Pass: now}.AsSha256Mechanism()
+		err := contract.AlterSCRAM(t.Context(), "duty", password, kgo.SeedBrokers(k.Brokers()...), kgo.SASL(login))
+		if err == nil {
+			now = password
+		}
+		return err
+	}
+	return c, nil
+}
