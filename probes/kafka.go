@@ -23,6 +23,8 @@ type kafkaAsker struct {
 	conn kept[*kgo.Client]
 	mech atomic.Int32                // index of the SASL mechanism that last worked
 	all  atomic.Pointer[kafkaTopics] // of a large cluster whose topics are not named, see anyTopics
+	// disks is what the brokers last said of theirs, see readDisks.
+	disks atomic.Pointer[kafkaDisks]
 }
 
 // kafkaRenew is how old a client may get: its brokers' addresses are those that it
@@ -46,6 +48,7 @@ func (a *kafkaAsker) close() error {
 // clusterView is the metadata that the first broker gave, and who else answered.
 type clusterView struct {
 	*kmsg.MetadataResponse
+	kafkaBrokers
 	answered int
 	silent   []string
 	limit    string // what was not looked at, "" for nothing
@@ -169,11 +172,13 @@ func (a *kafkaAsker) ask(ctx context.Context, c *conv) answer {
 		view, ends, newest, endErr = v, nil, nil, nil
 		topics := existing(v)
 		if len(a.t.Topics) == 0 || len(topics) == 0 {
+			a.brokers(ctx, c, cl, v)
 			return nil
 		}
 		adm := kadm.NewClient(cl)
 		c.asked("end offsets and newest time stamps of %s", strings.Join(topics, ", "))
 		parallel(
+			func() error { a.brokers(ctx, c, cl, v); return nil },
 			func() error { ends, endErr = adm.ListEndOffsets(ctx, topics...); return nil },
 			func() error { newest, _ = adm.ListMaxTimestampOffsets(ctx, topics...); return nil },
 		)

@@ -19,6 +19,7 @@ func (a *kafkaAsker) judge(c *conv, v *clusterView, ends kadm.ListedOffsets, end
 		f.add(degraded("%d of %d brokers are in the cluster", len(v.Brokers), len(a.t.Brokers)))
 	}
 	parts := a.judgeTopics(c, &f, v)
+	a.judgeBrokers(c, &f, v)
 	if endErr != nil && len(ends) == 0 {
 		f.add(degraded("answers, but the end offsets could not be read: %s", clean(c.raw(endErr), 80)))
 	}

@@ -4,6 +4,7 @@ package contract_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"os"
@@ -195,7 +196,8 @@ func TestRightsOfTheProbeOnRabbitMQ(t *testing.T) {
 	}
 }
 
-// DESCRIBE on the topics is all that a probe of Kafka needs: nothing on the cluster.
+// DESCRIBE on the topics is all that a probe of Kafka needs; the disks alone want it on the
+// cluster, and are left out without.
 func TestRightsOfTheProbeOnKafka(t *testing.T) {
 	ctx := t.Context()
 	dir, err := lab.NewDir("")
@@ -237,5 +239,17 @@ func TestRightsOfTheProbeOnKafka(t *testing.T) {
 	waitFor(t, "with DESCRIBE on the topic", func() bool {
 		a := ask()
 		return a.Status == probes.StatusUp && strings.Contains(a.Detail, "2 partitions, all with a leader") && len(a.Facts.Offsets) == 2
+	})
+	// The disks alone want a right to the cluster.
+	if a := ask(); a.Facts.Extra["disks"] != "not visible (grant DESCRIBE on the cluster to least)" {
+		t.Errorf("without a right to the cluster: %q %v", a.Detail, a.Facts.Extra)
+	}
+	rule = kadm.NewACLs().Clusters().ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpDescribe).Allow("User:least").AllowHosts()
+	if made, err := kadm.NewClient(c).CreateACLs(ctx, rule); err != nil || len(made) != 1 || made[0].Err != nil {
+		t.Fatalf("%v, %v", made, err)
+	}
+	waitFor(t, "with DESCRIBE on the cluster", func() bool {
+		a := ask()
+		return a.Status == probes.StatusUp && a.Facts.Extra["disks"] == "" && strings.Contains(fmt.Sprint(a.Facts.Extra), "disk of broker")
 	})
 }

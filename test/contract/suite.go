@@ -181,12 +181,20 @@ func kindCases() []Case {
 		{"flink", src, NoJob, down, "ingest job is not running", nil},
 		{"flink", src, NoCheckpoint, degraded, "is running, but of its checkpoints there is none", nil},
 		{"flink", rep, NoJob, up, "ready, no job", nil},
-		{"kafka", "", CopiesBehind, degraded, "partitions have copies that are not in sync", nil},
+		{"kafka", "", CopiesBehind, degraded, "partitions have copies that are not in sync", brokerAway},
 		{"kafka", "", NoLeader, down, "no leader for", nil},
 		{"kafka-connect", "", Paused, up, "1 paused", nil},
 		{"kafka-connect", "", TaskFailed, degraded, "failed", nil},
 		{"kafka-connect", "", SourceGone, []probes.Status{probes.StatusUp, probes.StatusDegraded}, "", nil},
 	}
+}
+
+// brokerAway wants the broker that is missing named.
+func brokerAway(r probes.Result) error {
+	if !strings.Contains(r.Detail, "is registered and not alive (fenced)") {
+		return fmt.Errorf("%q does not name the broker that is away", r.Detail)
+	}
+	return nil
 }
 
 // Run checks every case of the kinds against the backend and returns the names of

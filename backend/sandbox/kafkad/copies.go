@@ -54,7 +54,10 @@ func (c *Cluster) SetCopies(ctx context.Context, as Copies) error {
 		}
 	}
 	c.copies.Store(resp)
-	c.watchCopies.Do(func() { c.fake.ControlKey(int16(kmsg.Metadata), c.answerCopies) })
+	c.watchCopies.Do(func() {
+		c.fake.ControlKey(int16(kmsg.Metadata), c.answerCopies)
+		c.fake.ControlKey(int16(kmsg.DescribeCluster), c.answerCluster)
+	})
 	return nil
 }
 

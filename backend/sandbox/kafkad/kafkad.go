@@ -67,6 +67,7 @@ type Cluster struct {
 
 	copies      atomic.Pointer[kmsg.MetadataResponse] // nil: as they are
 	watchCopies sync.Once
+	disk        atomic.Pointer[Disk]
 }
 
 // Start opens the listeners, makes the topics and serves until Close.
@@ -120,6 +121,8 @@ func Start(o Options) (*Cluster, error) {
 		fake: fake, real: front.real, given: front.given,
 		stop: make(chan struct{}), done: make(chan struct{}),
 	}
+	c.SetDisk(DefaultDisk)
+	fake.ControlKey(int16(kmsg.DescribeLogDirs), c.answerDisk)
 	go c.sweep(o.Sweep)
 	return c, nil
 }
