@@ -46,7 +46,7 @@ const (
 
 // idMeanings: the ids of each kind, by name or, ending in "*", by how it begins.
 var idMeanings = map[string]map[string]idMeaning{
-	"mysql":         {"server_uuid": {otherServer, true}, "server_id": {otherServer, true}},
+	"mysql":         {"server_uuid": {otherServer, true}, "server_id": {otherServer, true}, startedAt: {onlyRestarted, false}},
 	"redis":         {RedisHistory: {"it began a history of its own: it was restarted without its data, replaced, or emptied", true}, "run_id": {onlyRestarted, false}},
 	"kafka":         {"cluster_id": {otherServer, true}, topicID + "*": {madeAnew, true}},
 	"kafka-connect": {"kafka_cluster": {"the workers belong to another Kafka cluster", true}},

@@ -21,7 +21,13 @@ type mysqlAsker struct {
 	t    Target
 	pass password
 	db   *sql.DB
-	conn kept[*sql.Conn]
+	conn kept[*mysqlConn]
+}
+
+// mysqlConn is a connection, which lives no longer than the server's process.
+type mysqlConn struct {
+	*sql.Conn
+	started string // since when the server runs, by its own clock; "" = not told yet
 }
 
 func newMySQL(t Target) (asker, error) {
@@ -70,12 +76,12 @@ func newMySQL(t Target) (asker, error) {
 	// no idle ones: the connection kept is held in conn, and a new one is really new
 	a.db.SetMaxIdleConns(-1)
 	a.db.SetMaxOpenConns(4)
-	a.conn = kept[*sql.Conn]{open: a.login, shut: func(sc *sql.Conn) { _ = sc.Close() }, renew: renewAfter}
+	a.conn = kept[*mysqlConn]{open: a.login, shut: func(sc *mysqlConn) { _ = sc.Close() }, renew: renewAfter}
 	return a, nil
 }
 
 // login opens a connection, reading the password again when it is refused.
-func (a *mysqlAsker) login(ctx context.Context, c *conv) (*sql.Conn, error) {
+func (a *mysqlAsker) login(ctx context.Context, c *conv) (*mysqlConn, error) {
 	used, err := a.pass.get(ctx, c)
 	if err != nil {
 		return nil, err
@@ -84,7 +90,7 @@ func (a *mysqlAsker) login(ctx context.Context, c *conv) (*sql.Conn, error) {
 	if err == nil {
 		c.answered()
 		c.note("< logged in as %s", a.t.User)
-		return sc, nil
+		return &mysqlConn{Conn: sc}, nil
 	}
 	if Classify(err) != ClassAuth {
 		return nil, err
@@ -94,7 +100,10 @@ func (a *mysqlAsker) login(ctx context.Context, c *conv) (*sql.Conn, error) {
 		return nil, err
 	}
 	c.note("  the password changed, trying the new one")
-	return a.db.Conn(ctx)
+	if sc, err = a.db.Conn(ctx); err != nil {
+		return nil, err
+	}
+	return &mysqlConn{Conn: sc}, nil
 }
 
 func (a *mysqlAsker) close() error {
@@ -104,7 +113,7 @@ func (a *mysqlAsker) close() error {
 
 func (a *mysqlAsker) ask(ctx context.Context, c *conv) answer {
 	var st mysqlState
-	newcomer, err := a.conn.with(ctx, c, func(sc *sql.Conn) error {
+	newcomer, err := a.conn.with(ctx, c, func(sc *mysqlConn) error {
 		st = mysqlState{}
 		return a.read(ctx, c, sc, &st)
 	})
@@ -160,7 +169,7 @@ type mysqlState struct {
 
 // read asks the questions. It returns an error only when the connection is lost
 // before the first answer; later failures leave facts out.
-func (a *mysqlAsker) read(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+func (a *mysqlAsker) read(ctx context.Context, c *conv, sc *mysqlConn, st *mysqlState) error {
 	row, err := a.row(ctx, c, sc, "SELECT @@version AS version, @@global.read_only AS read_only")
 	if err != nil {
 		return err
@@ -191,7 +200,7 @@ func (st *mysqlState) maria() bool { return strings.Contains(strings.ToLower(st.
 
 // readSelf asks what time it is there, and which server it is: MySQL keeps an id with its
 // data; MariaDB has none, only the number that its configuration gives it.
-func (a *mysqlAsker) readSelf(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+func (a *mysqlAsker) readSelf(ctx context.Context, c *conv, sc *mysqlConn, st *mysqlState) error {
 	id := "server_uuid"
 	if st.maria() {
 		id = "server_id"
@@ -205,10 +214,34 @@ func (a *mysqlAsker) readSelf(ctx context.Context, c *conv, sc *sql.Conn, st *my
 		c.told(at, time.Microsecond, asked, time.Now())
 	}
 	st.ids = map[string]string{id: row[id]}
+	if at, ok := mysqlTime(row["utc"]); ok && sc.started == "" {
+		if err := a.readStart(ctx, c, sc, at); err != nil {
+			return err
+		}
+	}
+	if sc.started != "" {
+		st.ids[startedAt] = sc.started
+	}
 	return nil
 }
 
-func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+// readStart asks once a connection since when the server runs. now is by the server's clock,
+// as is what it reckons with: a step of that clock is no start.
+func (a *mysqlAsker) readStart(ctx context.Context, c *conv, sc *mysqlConn, now time.Time) error {
+	row, err := a.row(ctx, c, sc, "SHOW GLOBAL STATUS LIKE 'Uptime'")
+	if err != nil {
+		return err
+	}
+	if up, ok := number(row["value"]); ok && up >= 0 && up < maxUptime {
+		sc.started = now.Add(-time.Duration(up) * time.Second).Format(time.RFC3339)
+	}
+	return nil
+}
+
+// maxUptime in seconds: what is longer is no answer (a hundred years).
+const maxUptime = 100 * 366 * 24 * 3600
+
+func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *mysqlConn, st *mysqlState) error {
 	if !st.maria() {
 		row, err := a.row(ctx, c, sc, "SELECT @@global.gtid_executed AS executed")
 		if err == nil {
@@ -231,7 +264,7 @@ func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *sql.Conn, st
 }
 
 // readReplica reads the replica status by either name of the statement.
-func (a *mysqlAsker) readReplica(ctx context.Context, c *conv, sc *sql.Conn, st *mysqlState) error {
+func (a *mysqlAsker) readReplica(ctx context.Context, c *conv, sc *mysqlConn, st *mysqlState) error {
 	row, err := a.row(ctx, c, sc, "SHOW REPLICA STATUS")
 	var my *mysql.MySQLError
 	if errors.As(err, &my) && (my.Number == 1064 || my.Number == 1289 || my.Number == 1235) {
@@ -250,7 +283,7 @@ func (a *mysqlAsker) readReplica(ctx context.Context, c *conv, sc *sql.Conn, st 
 
 // row returns the first row with lower-case column names, nil when there is none.
 // A NULL is absent from the map.
-func (a *mysqlAsker) row(ctx context.Context, c *conv, sc *sql.Conn, query string) (map[string]string, error) {
+func (a *mysqlAsker) row(ctx context.Context, c *conv, sc *mysqlConn, query string) (map[string]string, error) {
 	c.asked("%s", query)
 	rows, err := sc.QueryContext(ctx, query)
 	if err != nil {
@@ -303,7 +336,7 @@ func interesting(col string) bool {
 	}
 	for _, w := range []string{
 		"running", "error", "errno", "behind", "gtid", "master_host", "master_port", "source_host", "source_port",
-		"version", "read_only", "server_", "utc", "_pos", "executed", "retrieved",
+		"version", "read_only", "server_", "utc", "value", "_pos", "executed", "retrieved",
 	} {
 		if strings.Contains(col, w) {
 			return true

@@ -38,7 +38,7 @@ func TestControlByAPIKey(t *testing.T) {
 		if auth := <-got; !strings.HasPrefix(auth, c.want) {
 			t.Errorf("sent %q, want %q", auth, c.want)
 		}
-		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "API key") {
+		if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), "(check ") {
 			t.Errorf("%v", err)
 		}
 	}

@@ -24,6 +24,7 @@ type httpServer struct {
 	user     string
 	password config.Secret
 	apiKey   config.Secret // instead of user and password
+	check    string        // the fields that hold the login, for a person
 	rc       *resty.Client
 	vault    vault
 }
@@ -32,7 +33,7 @@ func newHTTPServer(e Endpoint, opts Options) (*httpServer, error) {
 	if e.Config.URL == "" {
 		return nil, fmt.Errorf("%s: url is empty: %w", e.Target(), ErrConfig)
 	}
-	h := &httpServer{name: e.Target(), url: strings.TrimRight(e.Config.URL, "/")}
+	h := &httpServer{name: e.Target(), check: e.check(), url: strings.TrimRight(e.Config.URL, "/")}
 	h.user, h.password = e.account()
 	h.apiKey = e.apiKey()
 	h.rc = resty.New().SetBaseURL(h.url).SetTimeout(opts.Timeout).SetLogger(silentResty{}).
@@ -99,8 +100,12 @@ func (h *httpServer) call(ctx context.Context, method, path string, body, out an
 		return fmt.Errorf("%s: %s %s: %w: %s", h.name, method, path, ErrUnreachable, h.vault.scrub(secure.Explain(nil, err).Error()))
 	}
 	if !answer.IsSuccess() {
+		hint := ""
+		if code := answer.StatusCode(); code == http.StatusUnauthorized || code == http.StatusForbidden {
+			hint = h.check
+		}
 		return fmt.Errorf("%s: %s %s: %w%s", h.name, method, path,
-			&statusError{Code: answer.StatusCode(), text: brief(h.vault.scrub(answer.String()))}, httpHint(answer.StatusCode()))
+			&statusError{Code: answer.StatusCode(), text: brief(h.vault.scrub(answer.String()))}, hint)
 	}
 	if out == nil {
 		return nil
@@ -109,13 +114,6 @@ func (h *httpServer) call(ctx context.Context, method, path string, body, out an
 		return fmt.Errorf("%s: %s %s: the answer is not the JSON expected: %w (%s)", h.name, method, path, err, brief(h.vault.scrub(answer.String())))
 	}
 	return nil
-}
-
-func httpHint(code int) string {
-	if code == http.StatusUnauthorized || code == http.StatusForbidden {
-		return " (check control.user and control.password, or the API key, of the component)"
-	}
-	return ""
 }
 
 func brief(s string) string {

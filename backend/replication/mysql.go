@@ -156,7 +156,7 @@ func (s *mysqlStore) wrap(op string, err error) error {
 	var me *mysql.MySQLError
 	if errors.As(err, &me) {
 		return fmt.Errorf("%s: %s: %w%s", s.e.Target(), op,
-			&sqlError{Number: me.Number, text: s.vault.scrub(me.Message)}, hint(me.Number))
+			&sqlError{Number: me.Number, text: s.vault.scrub(me.Message)}, s.hint(me.Number))
 	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %s: %w", s.e.Target(), op, err)
@@ -177,10 +177,10 @@ func (s *mysqlStore) wrap(op string, err error) error {
 	return fmt.Errorf("%s: %s: %w", s.e.Target(), op, err)
 }
 
-func hint(number uint16) string {
+func (s *mysqlStore) hint(number uint16) string {
 	switch number {
 	case 1044, 1045, 1698:
-		return " (check control.user and control.password of the component)"
+		return s.e.check()
 	case 1227:
 		return " (the control account needs READ ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR and RELOAD; MySQL 5.6 and 5.7: SUPER and RELOAD)"
 	case 1205:

@@ -246,6 +246,9 @@ func (s *mysqlStore) linkUp(ctx context.Context, source Endpoint) (string, error
 		if l.running() {
 			return true, l.String(), nil
 		}
+		if l.refused() {
+			return false, l.String() + source.checkLink(), nil
+		}
 		// 1236: the source refuses the position; the IO thread has ended for good.
 		if l.io == "No" && l.ioErrno != "" && l.ioErrno != "0" {
 			cause := ErrBroken

@@ -43,6 +43,11 @@ func (l link) String() string {
 	return s
 }
 
+// refused: the source does not let the replication account in. The server tries again for ever.
+func (l link) refused() bool {
+	return l.known && (l.ioErrno == "1045" || l.ioErrno == "1044" || l.ioErrno == "1698")
+}
+
 func (l link) sqlBroken() bool {
 	return l.known && l.sqlErr != "" && l.sqlErr != "0"
 }

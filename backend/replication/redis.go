@@ -91,9 +91,12 @@ func (s *redisStore) wrap(op string, err error) error {
 	return fmt.Errorf("%s at %s: %s: %w: %s", s.e.Target(), s.e.Config.Address, op, ErrUnreachable, text)
 }
 
-// missingRight names the rule that would let the account do what was refused. Redis quotes
-// the command, with its subcommand since 7.0.
+// missingRight names the rule that would let the account do what was refused, or the fields of
+// a login that was. Redis quotes the command, with its subcommand since 7.0.
 func (s *redisStore) missingRight(text string) string {
+	if strings.HasPrefix(text, "WRONGPASS") || strings.HasPrefix(text, "NOAUTH") {
+		return s.e.check()
+	}
 	if !strings.HasPrefix(text, "NOPERM") {
 		return ""
 	}

@@ -141,6 +141,24 @@ func (e Endpoint) account() (user string, password config.Secret) {
 	return e.Config.User, e.Config.Password
 }
 
+// check is what a person does about a refused login: the fields that hold it.
+func (e Endpoint) check() string {
+	prefix := ""
+	if e.Config.Control != (config.Account{}) {
+		prefix = "control."
+	}
+	fields := prefix + "user and " + prefix + "password"
+	if e.apiKey() != "" {
+		fields = prefix + "api_key"
+	}
+	return " (check " + fields + " of " + e.Target() + ")"
+}
+
+// checkLink is check of the account that others copy from this endpoint with.
+func (e Endpoint) checkLink() string {
+	return " (check replication.user and replication.password of " + e.Target() + ", and that the account may come from the other site)"
+}
+
 // apiKey is what acts on the endpoint instead of an account; "" for none.
 func (e Endpoint) apiKey() config.Secret {
 	if e.Config.Control != (config.Account{}) {

@@ -308,7 +308,7 @@ func TestSandboxElasticsearchFailures(t *testing.T) {
 	wrong := eb
 	wrong.Config.Password = ea.Config.Password
 	_, err := open(t, wrong).Demote(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "401") || !strings.Contains(err.Error(), "control.password") || strings.Contains(err.Error(), pb) {
+	if err == nil || !strings.Contains(err.Error(), "401") || !strings.Contains(err.Error(), "check user and password of standby") || strings.Contains(err.Error(), pb) {
 		t.Errorf("a wrong password: %v", err)
 	}
 	gone := ea

@@ -23,6 +23,7 @@ type database interface {
 	Kill()
 	Freeze() error
 	Thaw() error
+	Empty(ctx context.Context) error
 	Exec(ctx context.Context, statements ...string) error
 	Locally(ctx context.Context, statements ...string) error
 }
@@ -56,6 +57,22 @@ func (s sqlServer) faults(t *testing.T, c *component, role probes.Role) error {
 		}
 		return m.Exec(s.ctx, "SET GLOBAL read_only=0")
 	})
+	c.own[contract.Restarted] = func(on bool) error {
+		if on {
+			m.Kill()
+			return c.own[contract.Killed](false)
+		}
+		return nil
+	}
+	c.own[contract.DataLost] = func(on bool) error {
+		if !on {
+			return nil
+		}
+		return m.Empty(s.ctx)
+	}
+	c.rotate = func(password string) error {
+		return m.Locally(s.ctx, "SET PASSWORD FOR 'probe'@'127.0.0.1' = PASSWORD('"+password+"')")
+	}
 	c.own[contract.ReadOnly] = func(on bool) error {
 		return do(on, []string{"SET GLOBAL read_only=1"}, []string{"SET GLOBAL read_only=0"})
 	}
@@ -184,7 +201,11 @@ func (c *component) replacedBySQL(address, password string) {
 func TestRealMySQL56(t *testing.T) {
 	o := startOracle(t)
 	prove(t, o, "mysql", probes.RoleSource)
-	if cannot := append(contract.Run(t, o, "mysql"), contract.RunReplaced(t, o, "mysql")...); len(cannot) != 0 {
+	cannot := append(contract.Run(t, o, "mysql"), contract.RunReplaced(t, o, "mysql")...)
+	cannot = append(cannot, contract.RunRotated(t, o, "mysql")...)
+	cannot = append(cannot, contract.RunRestarted(t, o, "mysql")...)
+	cannot = append(cannot, contract.RunDataLost(t, o, "mysql")...) // at the end: it stays empty
+	if len(cannot) != 0 {
 		t.Errorf("MySQL 5.6 cannot do %q", cannot)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/contract"
 	"github.com/dutyops/dutyops/test/lab"
 )
 
@@ -252,4 +253,16 @@ func TestRightsOfTheProbeOnKafka(t *testing.T) {
 		a := ask()
 		return a.Status == probes.StatusUp && a.Facts.Extra["disks"] == "" && strings.Contains(fmt.Sprint(a.Facts.Extra), "disk of broker")
 	})
+	// The same account by SCRAM, whose password Kafka can change. Nothing cuts the probe's
+	// connection here: that newcomers are refused is seen when it is renewed.
+	alter := func(password string) error {
+		return contract.AlterSCRAM(ctx, "least", password, kgo.SeedBrokers(k.Address))
+	}
+	if err := alter(password); err != nil {
+		t.Fatal(err)
+	}
+	watched := &component{rotate: alter, target: probes.Target{
+		Brokers: []string{guarded}, Topics: []string{topic}, User: "least", Password: func() (string, error) { return password, nil },
+	}}
+	expect(t, contract.RunRotated(t, rotating{kafka: func(*testing.T) (contract.Component, error) { return watched, nil }}, "kafka"), nil)
 }

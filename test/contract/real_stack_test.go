@@ -35,6 +35,7 @@ func TestRealStack(t *testing.T) {
 	}
 	// A worker of another Kafka would need a third one.
 	expect(t, contract.RunReplaced(t, r, "rabbitmq", "kafka", "flink", "kafka-connect"), []string{"kafka-connect"})
+	expect(t, contract.RunRotated(t, rotating{Backend: r}, "rabbitmq", "flink", "kafka-connect"), nil)
 	for _, kind := range []string{"rabbitmq", "kafka-connect", "flink"} {
 		prove(t, r, kind, probes.RoleAny)
 	}
@@ -44,6 +45,7 @@ func TestRealStack(t *testing.T) {
 			prove(t, r, "elasticsearch", probes.RoleSource)
 			expect(t, contract.Run(t, r, "elasticsearch"), []string{"elasticsearch/source/wrong-password"})
 			expect(t, contract.RunReplaced(t, r, "elasticsearch"), nil)
+			expect(t, contract.RunRotated(t, rotating{Backend: r}, "elasticsearch"), nil)
 		})
 	}
 }
@@ -199,6 +201,9 @@ func (r *stack) rabbitServer(t *testing.T, c *component) error {
 	c.target.Queue = "notifications"
 	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
 	c.direct.URL = s.URL
+	c.rotate = func(password string) error {
+		return call(r.ctx, s.URL+"/api/users/probe", http.MethodPut, "admin", s.Passwords["admin"], map[string]any{"password": password, "tags": "monitoring"})
+	}
 	c.own[contract.Replaced] = func(on bool) error {
 		if !on {
 			return nil

@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/dutyops/dutyops/backend/sandbox/link"
 	"github.com/dutyops/dutyops/probes"
 	"github.com/dutyops/dutyops/test/contract"
+	"github.com/dutyops/dutyops/test/lab"
 )
 
 // followThroughLinks makes the standby's stores reach their source over lines that can
@@ -42,6 +45,7 @@ func (r *real) redisServer(t *testing.T, c *component, role probes.Role) error {
 		return err
 	}
 	c.process(s.Freeze, s.Thaw, s.Kill, func() error { return s.Start(r.ctx) })
+	c.rotate = r.requirePass(s)
 	c.own[contract.Replaced] = func(on bool) error {
 		if !on {
 			return nil
@@ -81,4 +85,18 @@ func (r *real) redisServer(t *testing.T, c *component, role probes.Role) error {
 		return follow(host, port)
 	}
 	return nil
+}
+
+// requirePass changes the password of everybody; connections that stand stay.
+func (r *real) requirePass(s *lab.Redis) func(password string) error {
+	now := s.Password
+	return func(password string) error {
+		admin := redis.NewClient(&redis.Options{Addr: s.Address, Password: now, Protocol: 2, DisableIdentity: true})
+		defer func() { _ = admin.Close() }()
+		err := admin.ConfigSet(r.ctx, "requirepass", password).Err()
+		if err == nil {
+			now = password
+		}
+		return err
+	}
 }

@@ -21,6 +21,9 @@ func TestRealServers(t *testing.T) {
 	prove(t, r, "mysql", probes.RoleSource)
 	prove(t, r, "redis", probes.RoleSource)
 	cannot := append(contract.Run(t, r, "mysql", "redis"), contract.RunReplaced(t, r, "mysql", "redis")...)
+	cannot = append(cannot, contract.RunRotated(t, r, "mysql", "redis")...)
+	cannot = append(cannot, contract.RunRestarted(t, r, "mysql")...)
+	cannot = append(cannot, contract.RunDataLost(t, r, "mysql")...) // at the end: it stays empty
 	if want := []string{}; !slices.Equal(cannot, want) && len(cannot)+len(want) > 0 {
 		t.Errorf("the real servers cannot do %q, expected %q", cannot, want)
 	}

@@ -23,6 +23,9 @@ func (c *component) Rotate(password string) error {
 }
 
 func (c *component) Cut() {
+	if c.line == nil { // they end when they are renewed
+		return
+	}
 	for _, l := range append([]*link.Link{c.line}, c.more...) {
 		l.Set(link.Down)
 		l.Set(link.Pass)
@@ -53,15 +56,18 @@ func (c *component) guarded(t *testing.T) {
 	c.rotate = func(password string) error { set(password); return nil }
 }
 
-// rotating is the sandbox with a password before every kind.
-type rotating struct{ sandbox }
+// rotating is a backend with a password before every kind.
+type rotating struct {
+	contract.Backend
+	kafka func(t *testing.T) (contract.Component, error) // which has a login of its own
+}
 
 func (r rotating) Start(t *testing.T, kind string, role probes.Role) (contract.Component, error) {
 	t.Helper()
 	if kind == "kafka" {
-		return guardedKafka(t)
+		return r.kafka(t)
 	}
-	comp, err := r.sandbox.Start(t, kind, role)
+	comp, err := r.Backend.Start(t, kind, role)
 	c, ok := comp.(*component)
 	if err == nil && ok && c.rotate == nil {
 		c.guarded(t)

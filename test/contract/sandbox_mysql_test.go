@@ -112,6 +112,22 @@ func (c *component) mysql(t *testing.T, role probes.Role) error {
 	if err := c.behind(t, "tcp://"+s.Addr()); err != nil {
 		return err
 	}
+	if role != probes.RoleReplica {
+		if err := exec(db, "CREATE DATABASE IF NOT EXISTS ops"); err != nil { // something to lose
+			return err
+		}
+	}
+	c.own[contract.DataLost] = func(on bool) error {
+		if !on {
+			return nil
+		}
+		empty, _, err := mysqlServer(t, 2, false, pw)
+		if err == nil {
+			c.line.SetTarget(empty.Addr())
+			c.Cut()
+		}
+		return err
+	}
 	other, _, err := mysqlServer(t, 3, false, pw)
 	if err != nil {
 		return err

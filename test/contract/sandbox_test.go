@@ -43,15 +43,22 @@ func TestSandboxServersReplaced(t *testing.T) {
 	}
 }
 
+// A database that came back empty is told, by its positions alone where it has no id.
+func TestSandboxServersDataLost(t *testing.T) {
+	if cannot := contract.RunDataLost(t, sandbox{}, "mysql"); len(cannot) != 0 {
+		t.Errorf("the sandbox cannot lose the data of %q", cannot)
+	}
+}
+
 // A new password or certificate is taken while the console runs, whatever the kind.
 func TestSandboxServersRotated(t *testing.T) {
 	kinds := []string{"http", "mysql", "redis", "rabbitmq", "kafka", "elasticsearch", "flink", "kafka-connect"}
-	if cannot := contract.RunRotated(t, rotating{}, kinds...); len(cannot) != 0 {
+	if cannot := contract.RunRotated(t, rotating{sandbox{}, guardedKafka}, kinds...); len(cannot) != 0 {
 		t.Errorf("no password can be rotated of %q", cannot)
 	}
 	// MySQL's TLS begins inside its protocol, which the sandbox's server does not offer: see
 	// the tests of package probes.
-	if cannot := contract.RunCertificates(t, rotating{}, kinds...); !slices.Equal(cannot, []string{"mysql"}) {
+	if cannot := contract.RunCertificates(t, rotating{sandbox{}, guardedKafka}, kinds...); !slices.Equal(cannot, []string{"mysql"}) {
 		t.Errorf("no certificate can be rotated of %q", cannot)
 	}
 }

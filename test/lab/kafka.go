@@ -73,12 +73,13 @@ func (k *Kafka) Further(ctx context.Context, dir string) (*Kafka, error) {
 	return newKafka(ctx, dir, k.Site, k.Site+"-kafka-2", k)
 }
 
-// kafkaGuard adds a listener with SASL PLAIN to one without: whoever comes by the latter
+// kafkaGuard adds a listener with SASL PLAIN and SCRAM to one without: whoever comes by the latter
 // may do everything.
 const kafkaGuard = `listeners=PLAINTEXT://127.0.0.1:%[1]d,GUARDED://127.0.0.1:%[2]d,CONTROLLER://127.0.0.1:%[3]d
 advertised.listeners=PLAINTEXT://127.0.0.1:%[1]d,GUARDED://127.0.0.1:%[2]d
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,GUARDED:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
-listener.name.guarded.sasl.enabled.mechanisms=PLAIN
+listener.name.guarded.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256
+listener.name.guarded.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 listener.name.guarded.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_%[4]s="%[5]s";
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS

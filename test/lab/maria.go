@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"syscall"
 
@@ -111,6 +112,16 @@ func account(user, password string) string {
 
 // Start brings the server up after Kill or Stop. It is read-only then.
 func (m *Maria) Start(ctx context.Context) error { return m.proc.start(ctx) }
+
+// Empty ends the server, throws its data directory away and starts it anew under its address,
+// with its accounts and nothing else.
+func (m *Maria) Empty(ctx context.Context) error {
+	m.Kill()
+	if err := os.RemoveAll(filepath.Join(m.dir, "data")); err != nil {
+		return err
+	}
+	return m.create(ctx)
+}
 
 // Kill ends the server as a power cut of the process would (SIGKILL).
 func (m *Maria) Kill() { m.proc.stop(syscall.SIGKILL) }

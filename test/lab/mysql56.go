@@ -135,6 +135,16 @@ func (m *MySQL) Start(ctx context.Context) error {
 	return nil
 }
 
+// Empty ends the server, throws its data directory away and starts it anew under its address,
+// with its accounts and nothing else.
+func (m *MySQL) Empty(ctx context.Context) error {
+	m.Kill()
+	if err := os.RemoveAll(filepath.Join(m.dir, "data")); err != nil {
+		return err
+	}
+	return m.Start(ctx)
+}
+
 // bootstrap feeds the server the statements that make its system tables.
 func (m *MySQL) bootstrap(ctx context.Context) error {
 	text := "use mysql;\n"
