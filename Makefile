@@ -56,13 +56,14 @@ race: ## the same under the race detector
 	CGO_ENABLED=1 go test -race -timeout 20m ./...
 
 .PHONY: integration
-integration: ## the stories and contracts on real servers (Debian packages, Maven Central)
+integration: ## the stories and contracts on real servers (Debian packages, Maven Central); ARGS="-run TestStory" for some
 	test/lab/install.sh
 	test/realstack/build.sh
-	go test -p 1 -tags integration -count=1 -timeout 40m ./dnsproviders/... ./backend/switching ./test/contract ./test/lab/...
+	go build -tags integration -o $(BIN)/integration ./test/lab/cmd/integration
+	$(BIN)/integration $(ARGS)
 
 .PHONY: integration-down
-integration-down: ## end the labs that are kept up, and remove what killed ones left behind
+integration-down: ## end what runs of the above, and remove what killed ones left behind
 	test/lab/down.sh
 
 .PHONY: pictures

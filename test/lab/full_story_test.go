@@ -21,6 +21,8 @@ func TestWholeStack(t *testing.T) {
 	c.allWell(ctx, t, "primary")
 	c.want(ctx, t, 0, nil, "doctor")
 	f.arrives(ctx, t, "primary")
+	f.handsOver(ctx, t)
+	f.archive(ctx, t)
 
 	data := outage{is: "data-down", strike: f.Data["primary"].Kill, heal: f.Data["primary"].Start}
 	site := outage{
@@ -40,6 +42,7 @@ func TestWholeStack(t *testing.T) {
 			t.FailNow() // the next needs both sites as they were
 		}
 	}
+	f.archived(ctx, t)
 	c.want(ctx, t, 0, nil, "runs", "verify")
 	c.keepsSecrets(t)
 }

@@ -20,7 +20,7 @@ func startFull(t *testing.T) (context.Context, *Full) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
 	t.Cleanup(cancel)
-	f, err := StartFull(ctx, FullOptions{Rate: 5, Progress: func(s Started) { t.Log(s) }})
+	f, err := StartFull(ctx, FullOptions{Rate: 5, Progress: func(s Started) { t.Log(s); tell(s.String()) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,6 +149,58 @@ func (f *Full) arrives(ctx context.Context, t *testing.T, site string) {
 		}
 	}
 	t.Logf("all %d messages are in Kafka, MySQL and OpenSearch of %s", len(ids), site)
+}
+
+// handsOver checks that the shovel moves what is put into a queue of the primary.
+func (f *Full) handsOver(ctx context.Context, t *testing.T) {
+	t.Helper()
+	a, b := f.Data["primary"].Rabbit, f.Data["standby"].Rabbit
+	say := map[string]any{"properties": map[string]any{}, "routing_key": Handover, "payload": "hello", "payload_encoding": "string"}
+	if err := a.manage(ctx, http.MethodPost, "/api/exchanges/%2F/amq.default/publish", say, nil); err != nil {
+		t.Fatal(err)
+	}
+	take := map[string]any{"count": 1, "ackmode": "ack_requeue_false", "encoding": "auto"}
+	if err := Await(ctx, time.Minute, "the shovel moves the message", func(ctx context.Context) string {
+		var got []struct{ Payload string }
+		err := b.manage(ctx, http.MethodPost, "/api/queues/%2F/"+Handover+"/get", take, &got)
+		if err != nil || len(got) != 1 || got[0].Payload != "hello" {
+			return fmt.Sprint(got, err)
+		}
+		return ""
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// archive puts a document into each site's archive; archived checks that each still has
+// its own and nothing else.
+func (f *Full) archive(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for site, a := range f.Archives {
+		if err := sendJSON(ctx, http.MethodPut, a.URL+"/"+Archive+"/_doc/"+site, map[string]any{"of": site}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (f *Full) archived(ctx context.Context, t *testing.T) {
+	t.Helper()
+	for site, a := range f.Archives {
+		var found struct {
+			Hits struct {
+				Hits []struct {
+					ID string `json:"_id"`
+				} `json:"hits"`
+			} `json:"hits"`
+		}
+		err := postJSON(ctx, a.URL+"/"+Archive+"/_refresh", nil, nil)
+		if err == nil {
+			err = postJSON(ctx, a.URL+"/"+Archive+"/_search", nil, &found)
+		}
+		if err != nil || len(found.Hits.Hits) != 1 || found.Hits.Hits[0].ID != site {
+			t.Errorf("the archive of %s holds %+v, %v", site, found.Hits.Hits, err)
+		}
+	}
 }
 
 // feedsAt checks where the feeds send, by asking them.

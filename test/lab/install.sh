@@ -20,14 +20,22 @@ needs=(
 	mvn:maven
 	javac:openjdk-17-jdk-headless
 	pip3:python3-pip # for a Java that OpenSearch 3 accepts, where there is none
-	/usr/lib/x86_64-linux-gnu/libaio.so.1:libaio1
+	libaio.so.1:libaio1
 )
 export PATH=$PATH:/usr/sbin:/sbin
 
+# have NAME: is there such a command, file, or library?
+have() {
+	case $1 in
+	/*) [[ -e $1 ]] ;;
+	*.so.*) [[ $(ldconfig -p) == *"$1 "* ]] ;;
+	*) command -v "$1" >/dev/null ;;
+	esac
+}
+
 missing=()
 for n in "${needs[@]}"; do
-	# A command, or a file that is no command.
-	command -v "${n%%:*}" >/dev/null || [[ -e ${n%%:*} ]] || missing+=("${n##*:}")
+	have "${n%%:*}" || missing+=("${n##*:}")
 done
 
 if ((${#missing[@]})); then

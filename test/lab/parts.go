@@ -70,7 +70,7 @@ func startParts(ctx context.Context, parts []part, workers int, progress func(St
 				return gctx.Err()
 			}
 			began := time.Now()
-			err := p.start(gctx)
+			err := p.start(context.WithValue(gctx, toldKey{}, true))
 			if err != nil {
 				err = fmt.Errorf("%s does not start: %w", p.name, err)
 			}

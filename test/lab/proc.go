@@ -100,10 +100,12 @@ func (p *proc) start(ctx context.Context) error {
 		close(done)
 	}()
 	p.cmd, p.done = cmd, done
+	began := time.Now()
 	if err := p.awaitReady(ctx, done); err != nil {
 		p.stopLocked(syscall.SIGKILL)
 		return fmt.Errorf("%s: %w; end of its log:\n%s", p.name, err, p.tail())
 	}
+	p.tellStart(ctx, time.Since(began))
 	return nil
 }
 

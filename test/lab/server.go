@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -40,16 +41,16 @@ func (s *server) Thaw() error { return s.proc.thaw() }
 func (s *server) Log() string { return s.proc.tail() }
 
 // NewDir makes a folder for a lab, or for launchers that are used alone, below base ("" =
-// the system's). Remove it when the last server in it has been stopped. While this
-// process lives an abstract Unix socket named after the folder says that it is in use;
-// `make integration-down` removes those that are not.
+// the system's). Remove it when the last server in it has been stopped. Until Release, and
+// at most while this process lives, an abstract Unix socket named after the folder says
+// that it is in use; `make integration-down` removes those that are not.
 func NewDir(base string) (string, error) {
 	dir, err := filepath.Abs(filepath.Join(cmp.Or(base, os.TempDir()), "dutyops-lab-"+secret()[:12]))
 	if err != nil {
 		return "", err
 	}
 	var lc net.ListenConfig
-	lock, err := lc.Listen(context.Background(), "unix", "@dutyops-lab/dir"+dir)
+	lock, err := lc.Listen(context.Background(), "unix", dirLock(dir))
 	if err != nil {
 		return "", fmt.Errorf("mark %s as in use: %w", dir, err)
 	}
@@ -59,11 +60,25 @@ func NewDir(base string) (string, error) {
 	return dir, os.Mkdir(dir, 0o755) //nolint:gosec // servers of another account live below
 }
 
+func dirLock(dir string) string { return "@dutyops-lab/dir" + dir }
+
+// Release says that a folder of NewDir is no longer in use.
+func Release(dir string) {
+	reserved.mu.Lock()
+	defer reserved.mu.Unlock()
+	reserved.locks = slices.DeleteFunc(reserved.locks, func(l net.Listener) bool {
+		return l.Addr().String() == dirLock(dir) && l.Close() == nil
+	})
+}
+
 // pidFile in a lab's folder names the process that `make integration-down` may end.
 const pidFile = "lab.pid"
 
-// Keep says that the lab is kept up for somebody to try, so that `make integration-down`
-// ends it; one that a test runs is left alone.
-func (s *Stores) Keep() error {
-	return os.WriteFile(filepath.Join(s.Dir, pidFile), fmt.Appendln(nil, os.Getpid()), 0o600)
+// Keep says that what is in a folder of NewDir was started by somebody who may end it with
+// `make integration-down`; others, which tests run, are left alone.
+func Keep(dir string) error {
+	return os.WriteFile(filepath.Join(dir, pidFile), fmt.Appendln(nil, os.Getpid()), 0o600)
 }
+
+// Keep says that the lab is kept up for somebody to try.
+func (s *Stores) Keep() error { return Keep(s.Dir) }

@@ -48,8 +48,9 @@ java_home() {
 # Flink 1.20 and OpenSearch 2 want Java 17 to 21, and compiling wants javac.
 java17() {
 	local home
-	home=$(java_home 17 21) && [[ -x $home/bin/javac ]] ||
+	if ! home=$(java_home 17 21) || [[ ! -x $home/bin/javac ]]; then
 		die "no JDK of version 17 to 21 was found; install openjdk-17-jdk-headless, or set JAVA_HOME"
+	fi
 	echo "$home"
 }
 
@@ -114,7 +115,7 @@ make_part() {
 		# server/ is what a running server needs of the distribution.
 		mkdir "$dir/server"
 		(cd "$dir/server" && "$(java17)/bin/jar" xf ../lib/*.zip bin/mysqld share)
-		rm -r "$dir/lib"
+		rm -r "${dir:?}/lib"
 		chmod a+x "$dir/server/bin/mysqld"
 		;;
 	esac
@@ -123,7 +124,7 @@ make_part() {
 folder() {
 	local hash
 	# shellcheck disable=SC2046 # file names of our own, without spaces
-	hash=$(cat build.sh $(sources "$1") | sha256sum)
+	hash=$({ declare -f make_part compile && cat $(sources "$1"); } | sha256sum)
 	echo "$cache/$1-${hash:0:12}"
 }
 
@@ -131,6 +132,8 @@ one() {
 	local part=$1 dir tmp began=$SECONDS java
 	[[ -r $part/pom.xml ]] || die "there is no part $part; there are: ${all[*]}"
 	[[ $part != opensearch3 ]] || [[ -e $(folder opensearch2) ]] || one opensearch2 >/dev/null
+	[[ $part != mysql56 || $(uname -m) == x86_64 ]] ||
+		die "mysql56: what Maven Central has of it runs on x86_64 only, and this is $(uname -m)"
 	case $part in
 	opensearch3) java=$(java21)/bin/java ;;
 	mysql56) java=- ;;
