@@ -239,6 +239,9 @@ func (e *Engine) follow(old, r Run) {
 		switch r.State {
 		case RunDone, RunRolledBack:
 			level = "good"
+			if r.LeftUndone() {
+				level = "warn"
+			}
 		case RunParked, RunRefused, RunInterrupted:
 			level = "bad"
 		case RunRunning, RunWaiting, RunCancelled:

@@ -89,7 +89,11 @@ func (s *runScreen) head(a *app, w int) []string {
 	if r.DryRun {
 		title += "  " + t.T("(dry run: nothing is written)")
 	}
-	lines := []string{kit.Spread(" "+th.Strong.Render(title)+"   "+a.runLook(r.State), th.Dim.Render(t.T("%d of %d steps", done, len(r.Steps)))+" ", w)}
+	look := a.runLook(r.State)
+	if r.Skipped > 0 {
+		look += th.Warn.Render("  " + th.Glyphs.Skipped + " " + t.T("%d skipped", r.Skipped))
+	}
+	lines := []string{kit.Spread(" "+th.Strong.Render(title)+"   "+look, th.Dim.Render(t.T("%d of %d steps", done, len(r.Steps)))+" ", w)}
 	by := t.T("by %s at %s", kit.Clean(r.Operator), kit.Clock(r.Started, a.now))
 	if r.Reason != "" {
 		by += ": " + kit.Clean(r.Reason)
@@ -99,6 +103,9 @@ func (s *runScreen) head(a *app, w int) []string {
 	switch r.State {
 	case backend.RunDone:
 		style = th.Good
+		if r.LeftUndone() {
+			style = th.Warn
+		}
 	case backend.RunParked, backend.RunInterrupted:
 		style = th.Warn
 	case backend.RunRunning, backend.RunWaiting, backend.RunRolledBack, backend.RunRefused, backend.RunCancelled:
@@ -239,6 +246,11 @@ func (s *runScreen) outcome(a *app, w int) []string {
 		out = append(out, a.section(t.T("Done"), w))
 		if s.moves() {
 			add(th.Glyphs.Done, t.T("%d of %d record sets changed with %d API calls", r.DNS.RecordsChanged, r.DNS.RecordsPlanned, r.DNS.APICalls))
+		}
+		for _, st := range r.Steps {
+			if st.State == "skipped" && r.Skipped > 0 {
+				add(th.Glyphs.Skipped, t.T("skipped: %s: %s", st.Title, st.Error))
+			}
 		}
 		for _, p := range r.RPO {
 			add(th.Glyphs.Bullet, p.Component+": "+a.rpoText(p))

@@ -183,6 +183,9 @@ func (x *Executor) through(ctx context.Context, r *record, id string, stop <-cha
 		next := fmt.Sprintf("`dutyops runs resume %s --yes` makes them equal as soon as it answers, `dutyops runs rollback %s --yes` takes everything back", id, id)
 		return x.park(ctx, r, id, behind, next)
 	}
+	if soFar := r.snapshot(); end.State == RunDone && soFar.Kind == string(failoverplan.SyncRun) && soFar.Skipped > 0 {
+		end.Next = "not everything follows: when what was skipped answers again, `dutyops sync run` once more; `dutyops sync status` shows who follows whom"
+	}
 	if err := x.write(ctx, r, id, journal.RunClosed, end); err != nil {
 		return r.snapshot(), fmt.Errorf("%w: every step is done, but the end could not be journaled: %w", ErrParked, err)
 	}
@@ -197,7 +200,7 @@ func nextAfterDone(p *failoverplan.Plan, id string) string {
 	commit += "; until then it can be rolled back"
 	switch p.Kind {
 	case failoverplan.SyncRun:
-		return "`dutyops sync status` shows who follows whom; what was skipped follows at the next sync run"
+		return "`dutyops sync status` shows who follows whom"
 	case failoverplan.Failback:
 	case failoverplan.Failover:
 		return fmt.Sprintf("%s serves. When %s has recovered: `dutyops sync run`, then `dutyops failback`. %s", p.To, p.From, commit)

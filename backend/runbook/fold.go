@@ -225,6 +225,9 @@ func (r *record) snapshot() Run {
 	out.Steps = append([]RunStep{}, r.run.Steps...)
 	for i := range out.Steps {
 		out.Steps[i].Evidence = append([]string{}, out.Steps[i].Evidence...)
+		if out.Steps[i].State == StepSkipped && r.opening.Plan != nil && r.opening.Plan.Steps[i].AnyOf == "" {
+			out.Skipped++
+		}
 	}
 	out.RPO = append([]RPO{}, r.run.RPO...)
 	return out

@@ -70,7 +70,7 @@ func TestAnyOf(t *testing.T) {
 	x := executor(t, w)
 	w.fail["p1"] = errors.New("away")
 	r, err := x.Run(t.Context(), "one", Opening{Plan: twinPlan()}, nil)
-	if !errors.Is(err, ErrParked) || states(r) != "p1=skipped p2=done later=done" || !strings.Contains(r.Problem, "p1: away") || !strings.Contains(r.Next, "runs resume one --yes") {
+	if !errors.Is(err, ErrParked) || r.Skipped != 0 || states(r) != "p1=skipped p2=done later=done" || !strings.Contains(r.Problem, "p1: away") || !strings.Contains(r.Next, "runs resume one --yes") {
 		t.Errorf("%v: %s, %q, %q", err, states(r), r.Problem, r.Next)
 	}
 	if r, err = x.Resume(t.Context(), "one", "op", nil); !errors.Is(err, ErrParked) || r.State != RunParked {

@@ -47,11 +47,20 @@ type Run struct {
 	Problem string    `json:"problem,omitempty"`
 	Next    string    `json:"next,omitempty"`
 	Steps   []RunStep `json:"steps"`
+	// Skipped counts the steps that could not be done and were passed over; a zone's other
+	// provider that did not take part is told with its zone instead.
+	Skipped int `json:"skipped,omitempty"`
 	DNS     RunDNS    `json:"dns"`
 	RTO     RTO       `json:"rto"`
 	RPO     []RPO     `json:"rpo"`
 
 	Plan *failoverplan.Plan `json:"plan,omitempty"`
+}
+
+// LeftUndone says that a run which is done has not reached all that it was for: a sync run
+// that passed a store over. What other runs pass over is not what they are for.
+func (r Run) LeftUndone() bool {
+	return r.State == RunDone && r.Kind == string(failoverplan.SyncRun) && r.Skipped > 0
 }
 
 // RunStep is a step with what became of it.

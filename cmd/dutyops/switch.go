@@ -204,6 +204,9 @@ func (a *app) finish(ctx context.Context, e *backend.Engine, r backend.Run, err 
 		return err
 	}
 	r, err = a.followRun(ctx, e, r.ID)
+	if err == nil && r.LeftUndone() {
+		err = &quietError{code: codeNotWell}
+	}
 	if a.json() {
 		if perr := a.printJSON(r); perr != nil {
 			return perr
@@ -271,6 +274,9 @@ func (a *app) followRun(ctx context.Context, e *backend.Engine, id string) (back
 
 func (a *app) printRun(r backend.Run) {
 	a.printf("%s %s: %s", r.Kind, r.ID, r.State)
+	if r.Skipped > 0 {
+		a.printf(", %d of %d steps skipped", r.Skipped, len(r.Steps))
+	}
 	if r.DryRun {
 		a.printf(" (dry run: nothing was written)")
 	}

@@ -105,18 +105,10 @@ func TestStory(t *testing.T) {
 	if err := a.Maria.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	turnRound(ctx, t, c)
+	c.turnAllRound(ctx, t)
 	home(ctx, t, l, c)
 
 	reports(ctx, t, c)
-}
-
-// turnRound makes the old primary's stores follow the site that serves now.
-func turnRound(ctx context.Context, t *testing.T, c *console) {
-	t.Helper()
-	var run runDoc
-	c.want(ctx, t, 0, &run, "sync", "run", "--yes", "--reason", "turn replication round")
-	run.log(t)
 }
 
 // home fails back as soon as the console says that nothing stands in the way.
@@ -294,7 +286,7 @@ func TestStoryGateway(t *testing.T) {
 	if err := l.Gateways["primary"].Start(ctx); err != nil {
 		t.Fatal(err)
 	}
-	turnRound(ctx, t, c)
+	c.turnAllRound(ctx, t)
 	home(ctx, t, l, c)
 }
 

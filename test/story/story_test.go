@@ -91,6 +91,9 @@ func TestSiteDown(t *testing.T) {
 	}
 	w.must(0, nil, "failover", "--to", "standby", "--yes", "--reason", "machine room lost power")
 	w.usersServedBy("standby")
+	w.heal()
+	w.home()
+	w.usersServedBy("primary")
 }
 
 func TestPlanIsBoundToTheWorld(t *testing.T) {

@@ -42,6 +42,7 @@ func zhDashboard() map[string]string {
 		"data of %s": "数据停在 %s", "%s %s in progress": "%s %s 进行中", "lease: %s": "执行权: %s", "watch": "查看", "journal": "日志",
 		"%s to %s is %s: resume or roll back %s": "%s, 目标 %s, %s: 请继续或回滚 %s",
 		"%s by %s until %s: %s":                  "%s, 由 %s 设置, 到 %s 为止: %s", "all actions paused": "一切操作已暂停",
+		"%d skipped": "跳过 %d 步", "skipped: %s: %s": "跳过: %s: %s",
 		"%s is left out, by %s: %s":                           "%s 未参与切换, 由 %s 设置: %s",
 		"Warming up: asking every target for the first time.": "启动中: 正在首次询问所有对象。",
 		"Warming up: %d of %d targets have answered.":         "启动中: %d / %d 个对象已应答。",
