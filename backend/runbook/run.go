@@ -49,10 +49,10 @@ type Run struct {
 	Steps   []RunStep `json:"steps"`
 	// Skipped counts the steps that could not be done and were passed over; a zone's other
 	// provider that did not take part is told with its zone instead.
-	Skipped int `json:"skipped,omitempty"`
-	DNS     RunDNS    `json:"dns"`
-	RTO     RTO       `json:"rto"`
-	RPO     []RPO     `json:"rpo"`
+	Skipped int    `json:"skipped,omitempty"`
+	DNS     RunDNS `json:"dns"`
+	RTO     RTO    `json:"rto"`
+	RPO     []RPO  `json:"rpo"`
 
 	Plan *failoverplan.Plan `json:"plan,omitempty"`
 }
