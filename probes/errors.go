@@ -306,6 +306,9 @@ func (c *conv) explainAuth(err error) string {
 		case 3118, 4151:
 			return "cannot ask: the account " + who + " is locked"
 		}
+		if c.t.trust.Unanswered() {
+			return "wrong password for " + who + ", or it wants a client certificate, none is configured (tls.cert, tls.key)"
+		}
 	}
 	if errors.Is(err, kerr.UnsupportedSaslMechanism) {
 		return "cannot ask: the broker does not offer the SASL mechanism for " + who

@@ -13,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/dutyops/dutyops/probes/guard"
+	"github.com/dutyops/dutyops/probes/trust"
 )
 
 // mysqlAsker asks a MySQL or MariaDB server for its version, whether it is
@@ -22,6 +23,8 @@ type mysqlAsker struct {
 	pass password
 	db   *sql.DB
 	conn kept[*mysqlConn]
+	// heard is why a connection broke, which the driver only logs.
+	heard trust.Overheard
 }
 
 // mysqlConn is a connection, which lives no longer than the server's process.
@@ -37,16 +40,16 @@ func newMySQL(t Target) (asker, error) {
 	a := &mysqlAsker{t: t, pass: password{read: t.Password}}
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User = "tcp", t.Address, t.User
-	cfg.Logger = silent{}
-	cfg.DialFunc = t.plain
-	if t.TLS == nil {
-		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := t.plain(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			return guard.MySQL(conn, t.meter), nil
+	cfg.Logger = &a.heard
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := t.plain(ctx, network, addr)
+		switch {
+		case err != nil:
+			return nil, err
+		case t.TLS != nil:
+			return trust.Heed(conn), nil
 		}
+		return guard.MySQL(conn, t.meter), nil
 	}
 	cfg.MaxAllowedPacket = 1 << 20
 	err := cfg.Apply(mysql.BeforeConnect(func(ctx context.Context, cfg *mysql.Config) error {
@@ -86,6 +89,7 @@ func (a *mysqlAsker) login(ctx context.Context, c *conv) (*mysqlConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.heard.Forget()
 	sc, err := a.db.Conn(ctx)
 	if err == nil {
 		c.answered()
@@ -135,6 +139,9 @@ func (a *mysqlAsker) ask(ctx context.Context, c *conv) answer {
 // failed adds the server's own refusals to the common ones.
 func (a *mysqlAsker) failed(ctx context.Context, c *conv, err error) answer {
 	var my *mysql.MySQLError
+	if Classify(err) == ClassClosed {
+		err = a.heard.Join(err)
+	}
 	switch {
 	case errors.Is(err, mysql.ErrNoTLS):
 		c.expected("TLS, which the configuration asks for; nothing was said without it")

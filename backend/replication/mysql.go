@@ -31,6 +31,8 @@ type mysqlStore struct {
 	said  *dialect
 	vault vault
 	tls   *trust.Client // nil = without TLS
+	// heard is why a connection broke, which the driver only logs.
+	heard trust.Overheard
 }
 
 func openMySQL(e Endpoint, opts Options) (Store, error) {
@@ -51,10 +53,19 @@ func newMySQL(e Endpoint, opts Options) (*mysqlStore, error) {
 	cfg.User = user
 	cfg.Net, cfg.Addr = "tcp", e.Config.Address
 	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = s.opts.Timeout, s.opts.Timeout, s.opts.Timeout
-	cfg.Logger = silent{}
-	s.tls = secure.Client(e.Config.TLS)
+	cfg.Logger = &s.heard // nothing is written to stderr; what it has to say comes as errors
+	if s.tls = secure.Client(e.Config.TLS); s.tls != nil {
+		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			return trust.Heed(conn), nil
+		}
+	}
 	// The secret is read at each connection, so that a rotated one is seen.
 	err := cfg.Apply(mysql.BeforeConnect(func(_ context.Context, c *mysql.Config) error {
+		s.heard.Forget()
 		p, err := resolve(password)
 		if err != nil {
 			return err
@@ -78,11 +89,6 @@ func newMySQL(e Endpoint, opts Options) (*mysqlStore, error) {
 	s.db.SetConnMaxIdleTime(time.Minute)
 	return s, nil
 }
-
-// silent keeps the driver from writing to stderr; what it has to say comes as errors.
-type silent struct{}
-
-func (silent) Print(...any) {}
 
 func (s *mysqlStore) Close() error { return s.db.Close() }
 
@@ -158,6 +164,9 @@ func (s *mysqlStore) wrap(op string, err error) error {
 		return fmt.Errorf("%s: %s: %w%s", s.e.Target(), op,
 			&sqlError{Number: me.Number, text: s.vault.scrub(me.Message)}, s.hint(me.Number))
 	}
+	if errors.Is(err, mysql.ErrInvalidConn) {
+		err = s.heard.Join(err)
+	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %s: %w", s.e.Target(), op, err)
 	}
@@ -180,6 +189,9 @@ func (s *mysqlStore) wrap(op string, err error) error {
 func (s *mysqlStore) hint(number uint16) string {
 	switch number {
 	case 1044, 1045, 1698:
+		if s.tls.Unanswered() {
+			return s.e.check() + " (or it wants a client certificate, none is configured: tls.cert, tls.key)"
+		}
 		return s.e.check()
 	case 1227:
 		return " (the control account needs READ ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR and RELOAD; MySQL 5.6 and 5.7: SUPER and RELOAD)"

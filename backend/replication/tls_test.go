@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/sandbox/mysqld"
 	"github.com/dutyops/dutyops/backend/sandbox/redisd"
 	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/probes/trust/trusttest"
@@ -282,6 +283,48 @@ func TestHTTPControlOverTLS(t *testing.T) {
 			defer mu.Unlock()
 			if (asked > 0) != (c.text == "") {
 				t.Errorf("asked %d times", asked)
+			}
+		})
+	}
+}
+
+// TestMySQLControlCertificate: a server that wants a client certificate says so by refusing
+// the login, and one that refuses ours by hanging up; both are told as what they are.
+func TestMySQLControlCertificate(t *testing.T) {
+	t.Setenv("PW", "s3cret-control")
+	ca, other, dir := trusttest.NewCA(t, "Duty Test CA"), trusttest.NewCA(t, "Other CA"), t.TempDir()
+	srv, err := mysqld.Start(mysqld.Options{ServerID: 1, Users: map[string]mysqld.Account{"control": {Password: "s3cret-control", ReadOnlyAdmin: true}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = srv.Close() }()
+	srv.SetTLS(&tls.Config{
+		Certificates: []tls.Certificate{ca.Issue(t, trusttest.Leaf{}).TLS}, MinVersion: tls.VersionTLS12, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: ca.Pool(),
+	}, true)
+	root := config.File(trusttest.File(t, dir, "ca.pem", ca.PEM))
+	shown := func(name string, by *trusttest.CA) *config.TLS {
+		p := by.Issue(t, trusttest.Leaf{Subject: name})
+		return &config.TLS{CA: root, Cert: config.File(trusttest.File(t, dir, name, p.Cert)), Key: config.Secret("file:" + trusttest.File(t, dir, name+".key", p.Key))}
+	}
+	for name, c := range map[string]struct {
+		ours *config.TLS
+		text string
+	}{
+		"the right one": {shown("mine", ca), ""},
+		"none":          {&config.TLS{CA: root}, "it wants a client certificate, none is configured: tls.cert, tls.key"},
+		"a foreign one": {shown("foreign", other), "TLS: it refuses our client certificate"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Open(Endpoint{Site: "primary", Platform: failoverplan.Data, Name: "mysql", Kind: failoverplan.MySQL, Config: config.Component{
+				Address: srv.Addr(), User: "control", Password: "env:PW", TLS: c.ours,
+			}}, Options{Timeout: 20 * time.Second})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = s.Close() }()
+			_, _, err = s.IsSource(t.Context())
+			if (c.text == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.text) {
+				t.Errorf("%v, want %q", err, c.text)
 			}
 		})
 	}

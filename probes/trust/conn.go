@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 )
 
@@ -32,7 +33,7 @@ func (c *Client) handshake(ctx context.Context, conn net.Conn, host string, prot
 		return nil, err
 	}
 	cfg.NextProtos = protocols
-	t := tls.Client(conn, cfg)
+	t := tls.Client(Heed(conn), cfg)
 	if err := t.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
 		kind, text := c.explain(err, true)
@@ -42,6 +43,33 @@ func (c *Client) handshake(ctx context.Context, conn net.Conn, host string, prot
 		return nil, &HandshakeError{Kind: kind, text: text, err: err}
 	}
 	return t, nil
+}
+
+// Heed returns conn without the errors of writing to somebody who has hung up: a server
+// that refuses a client certificate says so and hangs up, and what it said is still to be
+// read. Reading tells the end of the connection, so nobody waits for ever. It is what TLS
+// is spoken over.
+func Heed(conn net.Conn) net.Conn {
+	if s, ok := conn.(syscall.Conn); ok {
+		return heedingSocket{heeding{conn}, s}
+	}
+	return heeding{conn}
+}
+
+type heeding struct{ net.Conn }
+
+func (h heeding) Write(p []byte) (int, error) {
+	n, err := h.Conn.Write(p)
+	if errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return len(p), nil
+	}
+	return n, err
+}
+
+// heedingSocket lets a pool look whether the other side has hung up while it was idle.
+type heedingSocket struct {
+	heeding
+	syscall.Conn
 }
 
 // Dial is a dialer as the standard library has it.

@@ -69,7 +69,8 @@ func (c *Client) explain(err error, inHandshake bool) (Kind, string) {
 	case errors.As(err, &invalid):
 		return c.invalid(invalid)
 	case errors.As(err, &unknownCA):
-		return UnknownCA, c.unknownCA(unknownCA.Cert)
+		alone := !errors.As(err, &verify) || len(verify.UnverifiedCertificates) == 0 || verify.UnverifiedCertificates[0].Equal(unknownCA.Cert)
+		return UnknownCA, c.unknownCA(unknownCA.Cert, alone)
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return NotTLS, "it does not speak TLS there: is it the plain-text port?"
 	case errors.As(err, &verify):
@@ -113,11 +114,13 @@ func (c *Client) wrongName(e x509.HostnameError) string {
 	return fmt.Sprintf("the certificate is for %s, not for %s (tls.server_name sets the name)", namesOf(e.Certificate), e.Host)
 }
 
-func (c *Client) unknownCA(cert *x509.Certificate) string {
+// unknownCA names who signed cert. alone: it is the server's own, and not an authority that
+// was served with it, as OpenSSL's servers do.
+func (c *Client) unknownCA(cert *x509.Certificate, alone bool) string {
 	who := "nobody known"
 	if cert != nil {
 		who = person(cert.Issuer.CommonName, cert.Issuer.String())
-		if cert.Issuer.String() == cert.Subject.String() {
+		if alone && cert.Issuer.String() == cert.Subject.String() {
 			who = "itself"
 		}
 	}

@@ -85,6 +85,8 @@ func TestWhatGoesWrongIsNamed(t *testing.T) {
 	show := func(name string, p trusttest.Pair) trust.Settings {
 		return trust.Settings{CA: caFile, Cert: trusttest.File(t, dir, name, p.Cert), Key: func() (string, error) { return string(p.Key), nil }}
 	}
+	served := with(other.Issue(t, trusttest.Leaf{}))
+	served.Certificates[0].Certificate = append(served.Certificates[0].Certificate, other.DER())
 	trusted := trust.Settings{CA: caFile}
 	back := echo(t)
 	for _, tc := range []struct {
@@ -100,6 +102,7 @@ func TestWhatGoesWrongIsNamed(t *testing.T) {
 		{"wrong name", with(ca.Issue(t, trusttest.Leaf{Names: []string{"a.example", "b.example"}})), trusted, trust.WrongName, "is for a.example, b.example, not for 127.0.0.1 (tls.server_name sets the name)"},
 		{"the name that is set", with(ca.Issue(t, trusttest.Leaf{Names: []string{"a.example"}})), trust.Settings{CA: caFile, ServerName: "a.example"}, trust.NoKind, ""},
 		{"unknown authority", with(other.Issue(t, trusttest.Leaf{})), trusted, trust.UnknownCA, "signed by Other CA, which tls.ca does not hold"},
+		{"unknown authority that is served too", served, trusted, trust.UnknownCA, "signed by Other CA, which tls.ca does not hold"},
 		{"unknown to the host", with(good), trust.Settings{}, trust.UnknownCA, "signed by Duty Test CA, which this host does not trust (tls.ca names a file of authorities)"},
 		{"self-signed", with(ca.Issue(t, trusttest.Leaf{Self: true})), trusted, trust.UnknownCA, "signed by itself"},
 		{"not checked", with(other.Issue(t, trusttest.Leaf{To: now.Add(-time.Minute)})), trust.Settings{Insecure: true}, trust.NoKind, ""},

@@ -34,8 +34,9 @@ func (c *component) Cut() {
 
 func (c *component) Secure(t *testing.T, cfg *tls.Config) error {
 	t.Helper()
-	if c.kind == "mysql" {
-		return contract.ErrCannot
+	if c.starttls != nil {
+		c.starttls(cfg, false)
+		return nil
 	}
 	for _, l := range append([]*link.Link{c.line}, c.more...) {
 		l.SetTarget(trusttest.Front(t, l.Target(), cfg))
@@ -45,6 +46,24 @@ func (c *component) Secure(t *testing.T, cfg *tls.Config) error {
 		c.target.URL = u.String()
 	}
 	return nil
+}
+
+// Present secures the component once; what it shows can be changed after that.
+func (c *component) Present(t *testing.T, s contract.Shown) error {
+	t.Helper()
+	cfg := &tls.Config{Certificates: []tls.Certificate{s.Pair.TLS}, MinVersion: tls.VersionTLS12}
+	if s.Wants {
+		cfg.ClientAuth, cfg.ClientCAs = tls.RequireAndVerifyClientCert, s.CA.Pool()
+	}
+	if c.starttls != nil { // as MySQL does: who shows none gets as far as the login
+		cfg.ClientAuth, cfg.ClientCAs = tls.VerifyClientCertIfGiven, s.CA.Pool()
+		c.starttls(cfg, s.Wants)
+		return nil
+	}
+	if c.shows.Swap(cfg) != nil {
+		return nil
+	}
+	return c.Secure(t, &tls.Config{MinVersion: tls.VersionTLS12, GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return c.shows.Load(), nil }})
 }
 
 // guarded puts a proxy that wants a password behind the component's line.

@@ -46,6 +46,7 @@ func (c *component) mysql(t *testing.T, role probes.Role) error {
 	}
 	c.target.User, c.target.Password = "duty", func() (string, error) { return pw, nil }
 	c.rotate = func(password string) error { s.SetPassword("duty", password); return nil }
+	c.starttls = s.SetTLS
 	exec := func(db *sql.DB, queries ...string) error {
 		for _, q := range queries {
 			if _, err := db.ExecContext(t.Context(), q); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -56,10 +58,16 @@ func TestSandboxServersRotated(t *testing.T) {
 	if cannot := contract.RunRotated(t, rotating{sandbox{}, guardedKafka}, kinds...); len(cannot) != 0 {
 		t.Errorf("no password can be rotated of %q", cannot)
 	}
-	// MySQL's TLS begins inside its protocol, which the sandbox's server does not offer: see
-	// the tests of package probes.
-	if cannot := contract.RunCertificates(t, rotating{sandbox{}, guardedKafka}, kinds...); !slices.Equal(cannot, []string{"mysql"}) {
+	if cannot := contract.RunCertificates(t, rotating{sandbox{}, guardedKafka}, kinds...); len(cannot) != 0 {
 		t.Errorf("no certificate can be rotated of %q", cannot)
+	}
+}
+
+// What is told of certificates is the same whatever the kind.
+func TestSandboxServersTrusted(t *testing.T) {
+	kinds := []string{"http", "mysql", "redis", "rabbitmq", "kafka", "elasticsearch", "flink", "kafka-connect"}
+	if cannot := contract.RunTrust(t, rotating{sandbox{}, guardedKafka}, kinds...); len(cannot) != 0 {
+		t.Errorf("no TLS is spoken by %q", cannot)
 	}
 }
 
@@ -98,6 +106,9 @@ type component struct {
 	// topics to ask for while a fault is tried, when they are others
 	topics map[contract.Fault][]string
 	rotate func(password string) error // nil: the server knows no passwords
+	// starttls lets a server speak TLS whose protocol begins without; shows is what others show.
+	starttls func(cfg *tls.Config, x509 bool)
+	shows    atomic.Pointer[tls.Config]
 }
 
 func (c *component) Target(f contract.Fault) probes.Target {

@@ -23,6 +23,8 @@ type Maria struct {
 	Address string
 	// Passwords by account: repl, probe, control, app.
 	Passwords map[string]string
+	// TLS is where its certificates are, of a server that speaks it.
+	TLS TLSFiles
 
 	id   int
 	dir  string

@@ -20,6 +20,9 @@ type Redis struct {
 	Site     string
 	Address  string
 	Password string
+	// TLSAddress and TLS are a second port and its certificates, of a server that speaks it.
+	TLSAddress string
+	TLS        TLSFiles
 
 	proc   *proc
 	client *redis.Client

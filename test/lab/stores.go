@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -28,21 +29,36 @@ type Site struct {
 // StartStores starts both sites' stores in a new folder below base ("" = the system's),
 // with the standby's following the primary's. Close removes everything.
 func StartStores(ctx context.Context, base string) (*Stores, error) {
+	return startStores(ctx, base, nil)
+}
+
+func startStores(ctx context.Context, base string, t *TLS) (*Stores, error) {
 	dir, err := NewDir(base)
 	if err != nil {
 		return nil, err
 	}
 	s := &Stores{Dir: dir, Primary: &Site{Name: "primary"}, Standby: &Site{Name: "standby"}}
-	if err := s.start(ctx); err != nil {
+	if err := s.start(ctx, t); err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *Stores) start(ctx context.Context) error {
+func (s *Stores) start(ctx context.Context, t *TLS) error {
 	if err := s.prepare(ctx); err != nil {
 		return err
+	}
+	if t != nil {
+		for _, site := range []*Site{s.Primary, s.Standby} {
+			port, err := freePort(ctx, "127.0.0.1")
+			if err != nil {
+				return err
+			}
+			if err := errors.Join(site.Maria.secure(*t), site.Redis.secure(site.Redis.proc.dir, *t, port)); err != nil {
+				return err
+			}
+		}
 	}
 	g, gctx := errgroup.WithContext(ctx)
 	for _, site := range []*Site{s.Primary, s.Standby} {

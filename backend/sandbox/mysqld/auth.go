@@ -75,10 +75,15 @@ func (ss *session) handshake() error {
 	b = binary.LittleEndian.AppendUint32(b, ss.id)
 	b = append(b, challenge[:8]...)
 	b = append(b, 0)
-	b = binary.LittleEndian.AppendUint16(b, serverCaps&0xffff)
-	b = append(b, 45) // utf8mb4_general_ci
+	caps, speaks := uint32(serverCaps), ss.srv.tls.Load()
+	if speaks != nil {
+		caps |= capSSL
+		ss.unproven = speaks.x509
+	}
+	b = binary.LittleEndian.AppendUint16(b, uint16(caps&0xffff)) //nolint:gosec // the lower half
+	b = append(b, 45)                                            // utf8mb4_general_ci
 	b = binary.LittleEndian.AppendUint16(b, statusAutocommit)
-	b = binary.LittleEndian.AppendUint16(b, serverCaps>>16)
+	b = binary.LittleEndian.AppendUint16(b, uint16(caps>>16)) //nolint:gosec // the upper half
 	b = append(b, 21)
 	b = append(b, make([]byte, 10)...)
 	b = append(b, challenge[8:]...)
@@ -89,6 +94,9 @@ func (ss *session) handshake() error {
 		return err
 	}
 	p, err := ss.wire.read()
+	if err == nil && speaks != nil && len(p) == sslRequest {
+		p, err = ss.secure(speaks)
+	}
 	if err != nil {
 		return err
 	}
@@ -134,7 +142,7 @@ func (ss *session) switchAuth(challenge []byte) ([]byte, error) {
 // login checks the proof and enters the database asked for.
 func (ss *session) login(user, db string, proof, challenge []byte) error {
 	acc, ok := ss.srv.accountOf(user)
-	if !ok || subtle.ConstantTimeCompare(scramble(acc.Password, challenge), proof) != 1 {
+	if !ok || subtle.ConstantTimeCompare(scramble(acc.Password, challenge), proof) != 1 || ss.unproven {
 		using := "YES"
 		if len(proof) == 0 {
 			using = "NO"

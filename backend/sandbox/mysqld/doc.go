@@ -11,9 +11,10 @@
 // two servers of this package, not the binary log's; isolation is read committed
 // without row locks (a transaction that meets another one gets error 1213 instead
 // of waiting); a commit can be read by others while it still waits for its
-// acknowledgement; texts compare without regard to case in ASCII only; there is no
-// TLS, no LOCK TABLES, no multi-table UPDATE or DELETE, no stored program, no
-// foreign key. What it does not understand it answers with error 1064.
+// acknowledgement; texts compare without regard to case in ASCII only; TLS is for
+// clients, where a test asks for it, and not between servers; there is no LOCK
+// TABLES, no multi-table UPDATE or DELETE, no stored program, no foreign key. What
+// it does not understand it answers with error 1064.
 //
 // It does not: keep anything on disk, know sites or components, or decide which
 // faults happen.

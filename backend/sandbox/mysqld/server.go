@@ -47,6 +47,7 @@ type Server struct {
 	wg     sync.WaitGroup
 
 	questions atomic.Uint64
+	tls       atomic.Pointer[offer]
 	unlocked  signal // the global read lock was given back
 
 	mu       sync.Mutex

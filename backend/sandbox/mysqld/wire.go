@@ -37,6 +37,7 @@ const (
 	capIgnoreSpace     = 1 << 8
 	capProtocol41      = 1 << 9
 	capInteractive     = 1 << 10
+	capSSL             = 1 << 11
 	capTransactions    = 1 << 13
 	capSecureConn      = 1 << 15
 	capMultiStatements = 1 << 16

@@ -77,6 +77,9 @@ func (ca *CA) Pool() *x509.CertPool {
 	return p
 }
 
+// DER is the authority's own certificate, for servers that show it after theirs.
+func (ca *CA) DER() []byte { return ca.cert.Raw }
+
 // Issue makes a certificate for servers and clients.
 func (ca *CA) Issue(t testing.TB, l Leaf) Pair {
 	t.Helper()
