@@ -53,6 +53,9 @@ type Face interface {
 	ArmDNS(ctx context.Context, probe bool) (Readiness, error)
 	// SyncRun makes every synced component of the standby sites follow its source (mission A6).
 	SyncRun(ctx context.Context, operator, reason string) (Run, error)
+	// RenewLinks gives every standing link of the standby sites the replication account that
+	// is configured now: a server takes a new password only when it is told.
+	RenewLinks(ctx context.Context, operator, reason string) (Run, error)
 	Doctor(ctx context.Context) ([]Check, error)
 	Pause(ctx context.Context, o Override) error
 	Unpause(ctx context.Context, operator, reason string) error

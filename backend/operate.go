@@ -102,6 +102,7 @@ func (e *Engine) Actions() []Action {
 		{ID: "failover", Title: "Fail over", Help: "Plan a failover to the best standby, review it, confirm it, run it", Risk: failoverplan.R3, Command: "dutyops failover --to SITE --yes --reason TEXT", Disabled: act},
 		{ID: "failback", Title: "Fail back", Help: "Bring data and users home, once home has recovered", Risk: failoverplan.R3, Command: "dutyops failback --yes --reason TEXT", Disabled: failback},
 		{ID: "sync-run", Title: "Sync run", Help: "Make every synced store of the other sites follow the one that writes", Risk: failoverplan.R2, Command: "dutyops sync run --yes --reason TEXT", Disabled: act},
+		{ID: "renew-links", Title: "Renew the links' passwords", Help: "After a replication password was changed: give every standing link the one that is configured now", Risk: failoverplan.R2, Command: "dutyops sync run --renew-passwords --yes --reason TEXT", Disabled: act},
 		{ID: "dns-check", Title: "Check DNS", Help: "Ask every authoritative server and resolver now", Risk: failoverplan.R0, Command: "dutyops dns check"},
 		{ID: "doctor", Title: "Doctor", Help: "Could I fail over right now?", Risk: failoverplan.R0, Command: "dutyops doctor"},
 		{ID: "pause", Title: "Pause all actions", Help: "Refuse every action of every console for a while, with a reason", Risk: failoverplan.R2, Command: "dutyops pause --reason TEXT --for 1h", Disabled: busy},

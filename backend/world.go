@@ -41,6 +41,7 @@ func (e *Engine) worldActions() map[failoverplan.StepAction]runbook.Action {
 		failoverplan.ActWaitTTL:             {Do: e.waitTTL, Verified: true, Stoppable: true, Timeout: waitTTLTimeout},
 		failoverplan.ActRestoreTTL:          {Check: e.dnsSwitched, Do: e.switchDNS, Undo: e.unswitchDNS},
 		failoverplan.ActReprotect:           {Check: e.protected, Do: e.reprotect, Timeout: catchUp},
+		failoverplan.ActRenewLink:           {Do: e.renewLink, Verified: true, Timeout: catchUp},
 	}
 }
 

@@ -245,3 +245,19 @@ func (e *Engine) reprotect(ctx context.Context, _ *runbook.Scene, s failoverplan
 		return runbook.Result{Evidence: ev}, err
 	})
 }
+
+// renewLink gives the link of the step's component the account that is configured now.
+func (e *Engine) renewLink(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
+	peer, err := e.endpoint(s.Peer, s.Platform, s.Component)
+	if err != nil {
+		return runbook.Result{}, err
+	}
+	return e.withStore(s, func(st replication.Store) (runbook.Result, error) {
+		r, ok := st.(replication.Renewer)
+		if !ok {
+			return runbook.Result{}, fmt.Errorf("%s/%s/%s has no link with an account of its own: %w", s.Site, s.Platform, s.Component, replication.ErrUnsupported)
+		}
+		ev, err := r.Renew(ctx, peer)
+		return runbook.Result{Evidence: ev}, err
+	})
+}

@@ -83,6 +83,9 @@ const (
 	ActVerifyUsers StepAction = "verify-users"
 	// ActReprotect makes Step.Component at Step.Site follow Step.Peer.
 	ActReprotect StepAction = "re-protect"
+	// ActRenewLink gives the link from Step.Component at Step.Site to Step.Peer the account
+	// that is configured now.
+	ActRenewLink StepAction = "renew-link"
 	// ActLowerTTL writes the TTLs of Plan.Lower of one zone; the values stay.
 	ActLowerTTL StepAction = "lower-ttl"
 	// ActWaitTTL waits Step.WaitS seconds from the moment that every authoritative server

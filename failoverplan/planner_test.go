@@ -228,6 +228,30 @@ func TestHashIsOfWhatWillBeDone(t *testing.T) {
 	}
 }
 
+func TestRenewIsForLinksWithAnAccountOfTheirOwn(t *testing.T) {
+	topo := testTopology()
+	s := testWorld(topo, "primary", "primary")
+	sync, renew := MakeSync(topo, s), MakeRenew(topo, s)
+	if got := actions(renew); got != "renew-link" || renew.Hash == sync.Hash || renew.Kind != SyncRun || len(renew.Blocked()) != 0 {
+		t.Fatalf("steps %s, kind %s, hash %s and %s", got, renew.Kind, renew.Hash, sync.Hash)
+	}
+	for _, x := range renew.Steps {
+		c, _ := topo.Counterpart(x.Site, x.Platform, x.Component)
+		if c.Kind != MySQL && c.Kind != Redis || x.Site == "primary" || x.Peer != "primary" || !x.BestEffort {
+			t.Errorf("%q: a %s at %s, from %s", x.Title, c.Kind, x.Site, x.Peer)
+		}
+	}
+	want := 0
+	for _, x := range sync.Steps {
+		if c, _ := topo.Counterpart(x.Site, x.Platform, x.Component); c.Kind == MySQL || c.Kind == Redis {
+			want++
+		}
+	}
+	if len(renew.Steps) != want || want == 0 || want == len(sync.Steps) {
+		t.Errorf("%d of %d steps, want %d", len(renew.Steps), len(sync.Steps), want)
+	}
+}
+
 func TestSyncRunTurnsEveryOtherSiteAndMovesNobody(t *testing.T) {
 	topo := testTopology()
 	s := testWorld(topo, "standby", "primary") // after a business-down failover

@@ -1,6 +1,9 @@
 package failoverplan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // SyncRun is the plan of a sync run (mission A6): every other site's stores follow
 // the site that writes them now. It moves no user and no feed.
@@ -25,6 +28,25 @@ func MakeSync(t *Topology, s *Situation) *Plan {
 		reprotect(b, m)
 	}
 	p.Steps = b.steps
+	p.Hash = hash(p)
+	return p
+}
+
+// MakeRenew plans a sync run after the password of a replication account was changed: each
+// standing link is given the account as it is configured now. A server does not tell which
+// password a link was made with, so all of them are.
+func MakeRenew(t *Topology, s *Situation) *Plan {
+	p := MakeSync(t, s)
+	p.Because = append(p.Because, "the links get the replication accounts that are configured now")
+	p.Steps = slices.DeleteFunc(p.Steps, func(x Step) bool {
+		c, ok := t.Counterpart(x.Site, x.Platform, x.Component)
+		return !ok || c.Kind != MySQL && c.Kind != Redis // nothing else has a link with an account of its own
+	})
+	for i := range p.Steps {
+		x := &p.Steps[i]
+		x.Action, x.Risk = ActRenewLink, R2
+		x.Title = fmt.Sprintf("Renew the account of the link: %s/%s/%s follows %s", x.Site, x.Platform, x.Component, x.Peer)
+	}
 	p.Hash = hash(p)
 	return p
 }

@@ -63,10 +63,11 @@ func (a *app) engineCommands() []command {
 		"failback": {"b", func(a *app) tea.Cmd {
 			return a.open(newPlanScreen(backend.PlanRequest{Kind: failoverplan.Failback}))
 		}},
-		"sync-run": {"S", func(a *app) tea.Cmd { return a.askSync() }},
-		"pause":    {"P", func(a *app) tea.Cmd { return a.askPause() }},
-		"unpause":  {"U", func(a *app) tea.Cmd { return a.askUnpause() }},
-		"heal":     {"", func(a *app) tea.Cmd { return a.healAll() }},
+		"sync-run":    {"S", func(a *app) tea.Cmd { return a.askSync() }},
+		"renew-links": {"", func(a *app) tea.Cmd { return a.askRenew() }},
+		"pause":       {"P", func(a *app) tea.Cmd { return a.askPause() }},
+		"unpause":     {"U", func(a *app) tea.Cmd { return a.askUnpause() }},
+		"heal":        {"", func(a *app) tea.Cmd { return a.healAll() }},
 	}
 	out := make([]command, 0, len(a.data.actions))
 	for _, act := range a.data.actions {

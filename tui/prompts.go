@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"context"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -14,20 +15,37 @@ const pauseFor = time.Hour
 // askSync asks before a sync run (R2).
 func (a *app) askSync() tea.Cmd {
 	t := a.tr
-	a.ask(&askDialog{
-		title: t.T("Run the sync?"), reason: true,
+	return a.askRun(a.face.SyncRun, &askDialog{
+		title: t.T("Run the sync?"), yes: t.T("run the sync"),
 		lines: []string{t.T("Every synced component of the standby sites is made to follow its source. What policy leaves out is not touched.")},
-		yes:   t.T("run the sync"),
-		runText: func(a *app, why string) tea.Cmd {
-			return func() tea.Msg {
-				r, err := a.face.SyncRun(a.ctx, a.opt.Operator, why)
-				if err != nil {
-					return fail(err)
-				}
-				return openRunMsg{r.ID}
-			}
+	})
+}
+
+// askRenew asks before the links get the passwords of now (R2).
+func (a *app) askRenew() tea.Cmd {
+	t := a.tr
+	return a.askRun(a.face.RenewLinks, &askDialog{
+		title: t.T("Renew the links' passwords?"), yes: t.T("renew"),
+		lines: []string{
+			t.T("Every standing link of MySQL and Redis gets the replication password that is configured now. MySQL's is stopped and started for it."),
+			t.T("Change the password at the source first: a link that its source refuses stays down."),
 		},
 	})
+}
+
+// askRun asks with a reason, and shows the run that start begins.
+func (a *app) askRun(start func(ctx context.Context, operator, reason string) (backend.Run, error), d *askDialog) tea.Cmd {
+	d.reason = true
+	d.runText = func(a *app, why string) tea.Cmd {
+		return func() tea.Msg {
+			r, err := start(a.ctx, a.opt.Operator, why)
+			if err != nil {
+				return fail(err)
+			}
+			return openRunMsg{r.ID}
+		}
+	}
+	a.ask(d)
 	return nil
 }
 

@@ -116,6 +116,22 @@ func (d *dialect) replica() string {
 	return "SLAVE"
 }
 
+// source is the word for SOURCE or MASTER in what names one.
+func (d *dialect) source() string {
+	if !d.maria && d.atLeast(8, 0, 23) {
+		return "SOURCE"
+	}
+	return "MASTER"
+}
+
+// change begins the statement that names a source.
+func (d *dialect) change() string {
+	if d.source() == "SOURCE" {
+		return "CHANGE REPLICATION SOURCE TO "
+	}
+	return "CHANGE MASTER TO "
+}
+
 func parseDialect(version string) *dialect {
 	d := &dialect{maria: strings.Contains(strings.ToLower(version), "mariadb"), text: version}
 	// Old MariaDB servers put "5.5.5-" in front for old clients.

@@ -151,6 +151,10 @@ func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValu
 		f.link["Slave_IO_Running"], f.link["Slave_SQL_Running"] = thread("No"), thread("No")
 	case strings.HasPrefix(q, "RESET "):
 		f.link = nil
+	case strings.HasPrefix(q, "CHANGE ") && !strings.Contains(q, "_HOST="): // the account alone
+		if f.link["Slave_IO_Running"] != "No" || f.link["Slave_SQL_Running"] != "No" {
+			return nil, &mysql.MySQLError{Number: 1198, Message: "This operation cannot be performed as you have a running slave"}
+		}
 	case strings.HasPrefix(q, "CHANGE "):
 		f.link = newLink(between(q, "_HOST='", "'"), between(q, "_PORT=", ","))
 		yes := map[bool]string{true: "Yes", false: "No"}

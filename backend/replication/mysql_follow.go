@@ -53,7 +53,7 @@ func (s *mysqlStore) Follow(ctx context.Context, source Endpoint) ([]string, err
 	if err != nil {
 		return ev, err
 	}
-	same := l.following() && sameAddress(l, source) && l.usingGTID && l.as(source.Config.LinkTLS())
+	same := l.names(source)
 	switch {
 	case same && l.running():
 		return append(ev, "already "+l.String()), nil
@@ -75,6 +75,48 @@ func (s *mysqlStore) Follow(ctx context.Context, source Endpoint) ([]string, err
 		return ev, err
 	}
 	return append(ev, start, seen), nil
+}
+
+// names says whether the link is to source, in the way that it is configured.
+func (l link) names(source Endpoint) bool {
+	return l.following() && sameAddress(l, source) && l.usingGTID && l.as(source.Config.LinkTLS())
+}
+
+// Renew changes the account of a link that stands, without forgetting its source: whoever is
+// interrupted leaves a link that is stopped and named. What was received and not applied is
+// fetched again.
+func (s *mysqlStore) Renew(ctx context.Context, source Endpoint) ([]string, error) {
+	l, err := s.link(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !l.names(source) || !l.running() {
+		return s.Follow(ctx, source) // which gives it the account of now
+	}
+	d, err := s.dialect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	account, err := s.linkAccount(ctx, d, source)
+	if err != nil {
+		return nil, err
+	}
+	var ev []string
+	for _, x := range []struct{ op, statement string }{
+		{"STOP " + d.replica(), "STOP " + d.replica()},
+		{"change the account of the link", d.change() + strings.Join(account, ", ")},
+		{"START " + d.replica(), "START " + d.replica()},
+	} {
+		if err := s.exec(ctx, x.op, x.statement); err != nil {
+			return ev, err
+		}
+		ev = append(ev, x.op)
+	}
+	seen, err := s.linkUp(ctx, source)
+	if err != nil {
+		return ev, err
+	}
+	return append(ev, seen), nil
 }
 
 // notDiverged compares the whole known history of both sides.
@@ -160,31 +202,16 @@ func (s *mysqlStore) changeSource(ctx context.Context, d *dialect, source Endpoi
 	if err != nil {
 		return "", fmt.Errorf("%s: replication.address: port %q: %w", source.Target(), port, ErrConfig)
 	}
-	if source.Config.Replication.User == "" {
-		return "", fmt.Errorf("%s: replication.user is empty: %w (it is the account with which %s reads from %s)",
-			source.Target(), ErrConfig, s.e.Site, source.Site)
-	}
-	password, err := resolve(source.Config.Replication.Password)
+	account, err := s.linkAccount(ctx, d, source)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", source.Target(), err)
+		return "", err
 	}
-	s.vault.add(password)
-	word := "MASTER"
-	if !d.maria && d.atLeast(8, 0, 23) {
-		word = "SOURCE"
+	if host, err = s.quote(ctx, host); err != nil {
+		return "", err
 	}
-	q := [3]string{host, source.Config.Replication.User, password}
-	for i := range q {
-		if q[i], err = s.quote(ctx, q[i]); err != nil {
-			return "", err
-		}
-	}
-	s.vault.add(strings.Trim(q[2], "'"))
-	set := []string{
-		word + "_HOST=" + q[0], fmt.Sprintf("%s_PORT=%d", word, n),
-		word + "_USER=" + q[1], word + "_PASSWORD=" + q[2],
-		word + "_CONNECT_RETRY=1", word + "_HEARTBEAT_PERIOD=1",
-	}
+	word := d.source()
+	set := append([]string{word + "_HOST=" + host, fmt.Sprintf("%s_PORT=%d", word, n)}, account...)
+	set = append(set, word+"_CONNECT_RETRY=1", word+"_HEARTBEAT_PERIOD=1")
 	switch {
 	case d.maria:
 		set = append(set, "MASTER_USE_GTID=slave_pos")
@@ -200,11 +227,30 @@ func (s *mysqlStore) changeSource(ctx context.Context, d *dialect, source Endpoi
 		return "", err
 	}
 	set = append(set, secured...)
-	verb := "CHANGE MASTER TO "
-	if word == "SOURCE" {
-		verb = "CHANGE REPLICATION SOURCE TO "
+	return d.change() + strings.Join(set, ", "), nil
+}
+
+// linkAccount is the part of the statement that names the account of now; it holds the
+// password.
+func (s *mysqlStore) linkAccount(ctx context.Context, d *dialect, source Endpoint) ([]string, error) {
+	if source.Config.Replication.User == "" {
+		return nil, fmt.Errorf("%s: replication.user is empty: %w (it is the account with which %s reads from %s)",
+			source.Target(), ErrConfig, s.e.Site, source.Site)
 	}
-	return verb + strings.Join(set, ", "), nil
+	password, err := resolve(source.Config.Replication.Password)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source.Target(), err)
+	}
+	s.vault.add(password)
+	user, err := s.quote(ctx, source.Config.Replication.User)
+	if err != nil {
+		return nil, err
+	}
+	if password, err = s.quote(ctx, password); err != nil {
+		return nil, err
+	}
+	s.vault.add(strings.Trim(password, "'"))
+	return []string{d.source() + "_USER=" + user, d.source() + "_PASSWORD=" + password}, nil
 }
 
 // secureLink makes the server encrypt the link and check its source; nothing without want.

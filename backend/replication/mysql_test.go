@@ -93,6 +93,41 @@ func TestMySQLFollowAfterARotatedPassword(t *testing.T) {
 	}
 }
 
+// A link that stands gets the password of now when it is asked for: stopped, told, started,
+// and never without a source. One that does not stand is named as by a follow.
+func TestMySQLRenewsTheAccountOfAStandingLink(t *testing.T) {
+	for version, want := range map[string]string{
+		maria:  "STOP REPLICA|CHANGE MASTER TO MASTER_USER='repl', MASTER_PASSWORD='the-new-one'|START REPLICA",
+		mysql8: "STOP REPLICA|CHANGE REPLICATION SOURCE TO SOURCE_USER='repl', SOURCE_PASSWORD='the-new-one'|START REPLICA",
+		mysql5: "STOP SLAVE|CHANGE MASTER TO MASTER_USER='repl', MASTER_PASSWORD='the-new-one'|START SLAVE",
+	} {
+		pos := "1-1-100"
+		if version != maria {
+			pos = uuidA + ":1-100"
+		}
+		p := &fakeMySQL{version: version, pos: pos}
+		a, _, _, eb := pairOf(t, p, &fakeMySQL{version: version, pos: pos})
+		if _, err := a.Renew(t.Context(), eb); err != nil || p.link["Slave_IO_Running"] != "Yes" {
+			t.Fatalf("%s, without a link: %v, %v", version, p.log, err)
+		}
+		t.Setenv("REPL_PW", "the-new-one")
+		p.log = nil
+		ev, err := a.Renew(t.Context(), eb)
+		if got := strings.Join(p.log, "|"); err != nil || got != want || p.link["Slave_IO_Running"] != "Yes" {
+			t.Errorf("%s: %v\n%s\nwant %s", version, err, got, want)
+		}
+		if strings.Contains(strings.Join(ev, "\n"), "the-new-one") {
+			t.Errorf("%s: the evidence shows the password", version)
+		}
+		p.onStart = func(f *fakeMySQL) {
+			f.link["Slave_IO_Running"], f.link["Last_IO_Errno"], f.link["Last_IO_Error"] = "Connecting", "1045", "Access denied for user 'repl'"
+		}
+		if _, err := a.Renew(t.Context(), eb); err == nil || !strings.Contains(err.Error(), "check replication.user and replication.password of standby") {
+			t.Errorf("%s, a password that the source refuses: %v", version, err)
+		}
+	}
+}
+
 func TestMySQLPromoteDrainsFirst(t *testing.T) {
 	s := &fakeMySQL{version: maria, readOnly: true, pos: "1-1-98", slavePos: "1-1-98", link: streaming("1-1-100")}
 	s.link["Slave_SQL_Running"] = "No"

@@ -89,20 +89,47 @@ func (s *redisStore) replicate(ctx context.Context, source Endpoint, mine redisI
 	if mine.replicaOf(source) && mine["master_link_status"] == "up" {
 		return append(ev, "already "+mine.String()), nil
 	}
-	if r.User != "" {
-		if err := s.do(ctx, "CONFIG SET masteruser", "CONFIG", "SET", "masteruser", r.User); err != nil {
-			return ev, err
-		}
-	}
-	if password != "" {
-		if err := s.do(ctx, "CONFIG SET masterauth", "CONFIG", "SET", "masterauth", password); err != nil {
-			return ev, err
-		}
+	if err := s.linkAccount(ctx, r.User, password); err != nil {
+		return ev, err
 	}
 	if err := s.do(ctx, "REPLICAOF "+host+" "+port, "REPLICAOF", host, port); err != nil {
 		return ev, err
 	}
 	return append(ev, "REPLICAOF "+host+" "+port), nil
+}
+
+// linkAccount gives the account that the next login at the source is made with.
+func (s *redisStore) linkAccount(ctx context.Context, user, password string) error {
+	if user != "" {
+		if err := s.do(ctx, "CONFIG SET masteruser", "CONFIG", "SET", "masteruser", user); err != nil {
+			return err
+		}
+	}
+	if password == "" {
+		return nil
+	}
+	return s.do(ctx, "CONFIG SET masterauth", "CONFIG", "SET", "masterauth", password)
+}
+
+// Renew does not cut the link: Redis asks for the account when it is made again, and has the
+// new one then.
+func (s *redisStore) Renew(ctx context.Context, source Endpoint) ([]string, error) {
+	ok, seen, err := s.Follows(ctx, source)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return s.Follow(ctx, source)
+	}
+	password, err := resolve(source.Config.Replication.Password)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", source.Target(), err)
+	}
+	s.vault.add(password)
+	if err := s.linkAccount(ctx, source.Config.Replication.User, password); err != nil {
+		return nil, err
+	}
+	return []string{"CONFIG SET masterauth: the link stands, and takes it when it is made again", seen}, nil
 }
 
 // secureLink makes the server reach a source that has tls: over TLS, by the certificates

@@ -91,6 +91,14 @@ type Store interface {
 	Close() error
 }
 
+// Renewer is a Store whose link is a standing one with an account of its own.
+type Renewer interface {
+	// Renew gives the link to source the replication account as it is configured now, although
+	// it stands: a server does not tell which password a link was made with, and needs it
+	// only when the link is made again. A link that does not stand is made as by Follow.
+	Renew(ctx context.Context, source Endpoint) (evidence []string, err error)
+}
+
 // Refusals and failures that callers tell apart. Test with errors.Is.
 var (
 	// ErrDiverged: this side has data that the source lacks; the text names it.

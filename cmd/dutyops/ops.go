@@ -136,10 +136,14 @@ func (a *app) syncCmd() *cobra.Command {
 			return w.Flush()
 		}),
 	}
-	var yes bool
+	var yes, renew bool
 	var reason string
 	run := &cobra.Command{
 		Use: "run", Short: "Make every synced store of the other sites follow the one that writes", Args: cobra.NoArgs,
+		Long: "Make every synced store of the other sites follow the one that writes.\n\n" +
+			"A link that stands keeps the password it was made with until it is made again, and its server does not tell\n" +
+			"which one that is. After a replication password was changed at the source and in the configuration's file,\n" +
+			"--renew-passwords gives every standing link of MySQL and Redis the one of now.",
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
 			if reason == "" {
 				reason = "sync run"
@@ -147,12 +151,17 @@ func (a *app) syncCmd() *cobra.Command {
 			if err := a.needYes(yes, "sync run"); err != nil {
 				return err
 			}
-			r, err := e.SyncRun(ctx, a.who(), reason)
+			start := e.SyncRun
+			if renew {
+				start = e.RenewLinks
+			}
+			r, err := start(ctx, a.who(), reason)
 			return a.finish(ctx, e, r, err)
 		}),
 	}
 	run.Flags().BoolVar(&yes, "yes", false, "confirmed; required without a terminal")
 	run.Flags().StringVar(&reason, "reason", "", "why, for the journal")
+	run.Flags().BoolVar(&renew, "renew-passwords", false, "give the links that stand the replication passwords that are configured now")
 	return group("sync", "Replication between sites: policy, positions, direction", status, run)
 }
 

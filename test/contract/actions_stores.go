@@ -3,6 +3,8 @@ package contract
 import (
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/dutyops/dutyops/backend/replication"
@@ -80,4 +82,71 @@ func caughtUp(t *testing.T, s replication.Store, source replication.Endpoint) {
 		}
 		return ""
 	})
+}
+
+// RenewPair is two stores; B follows A over the address that A's replication names, and
+// with the password in the file that it names.
+type RenewPair struct {
+	A, B replication.Endpoint
+	// Rotate gives the account that B copies with another password at A, Cut ends the link.
+	Rotate func(password string) error
+	Cut    func()
+}
+
+// RenewLink changes the password of a link that stands: it knows the old one until it is told,
+// and is not let in again with it.
+func RenewLink(t *testing.T, p RenewPair) {
+	t.Helper()
+	b := store(t, p.B)
+	renews, ok := b.(replication.Renewer)
+	if !ok {
+		t.Fatalf("%T renews no link", b)
+	}
+	path, _ := strings.CutPrefix(string(p.A.Config.Replication.Password), "file:")
+	first, err := p.A.Config.Replication.Password.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	follows := func(what string) {
+		t.Helper()
+		eventually(t, what, func() string {
+			if ok, seen, err := b.Follows(t.Context(), p.A); err != nil || !ok {
+				return fmt.Sprint(seen, " ", err)
+			}
+			return ""
+		})
+	}
+	renew := func(password string) {
+		t.Helper()
+		ev, err := renews.Renew(t.Context(), p.A)
+		if err != nil {
+			t.Fatalf("renew: %v, %v", ev, err)
+		}
+		if strings.Contains(strings.Join(ev, "\n"), password) {
+			t.Error("the evidence shows the password")
+		}
+	}
+	rotate := func(password string) {
+		t.Helper()
+		if err := errors.Join(p.Rotate(password), os.WriteFile(path, []byte(password+"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	follows("before it")
+	rotate("next" + first)
+	follows("a link that stands, after its password was changed")
+	renew("next" + first)
+	p.Cut()
+	follows("the link is let in again with the password of now")
+	rotate(first)
+	p.Cut()
+	eventually(t, "the link is refused with the old password", func() string {
+		ok, seen, err := b.Follows(t.Context(), p.A)
+		if err == nil && !ok {
+			return ""
+		}
+		return fmt.Sprint(seen, " ", err)
+	})
+	renew(first)
+	follows("a link that did not stand is let in")
 }

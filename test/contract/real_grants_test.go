@@ -11,6 +11,7 @@ import (
 	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/contract"
 	"github.com/dutyops/dutyops/test/lab"
 )
 
@@ -143,6 +144,31 @@ func TestRotatedReplicationPassword(t *testing.T) {
 	if ok, seen, err := st.Follows(t.Context(), es); err != nil || !ok {
 		t.Errorf("Follows = %v (%s), %v", ok, seen, err)
 	}
+}
+
+// TestRenewedLinks: the password of a link that stands is changed on the real servers.
+func TestRenewedLinks(t *testing.T) {
+	r := startReal(t)
+	t.Run("mysql", func(t *testing.T) {
+		source := r.stores.Primary.Maria
+		p := contract.RenewPair{
+			A: mariaEndpoint(t, source), B: mariaEndpoint(t, r.stores.Standby.Maria), Cut: cutter(r.maria),
+			Rotate: func(password string) error {
+				return source.Locally(r.ctx, "ALTER USER 'repl'@'127.0.0.1' IDENTIFIED BY '"+password+"'")
+			},
+		}
+		p.A.Config.Replication.Address = r.maria.Addr()
+		contract.RenewLink(t, p)
+	})
+	t.Run("redis", func(t *testing.T) {
+		source, replica := r.stores.Primary.Redis, r.stores.Standby.Redis
+		p := contract.RenewPair{
+			A: redisEndpoint(t, "primary", source.Address, source.Password), B: redisEndpoint(t, "standby", replica.Address, replica.Password),
+			Cut: cutter(r.redis), Rotate: r.requirePass(source),
+		}
+		p.A.Config.Replication = config.Replication{Address: r.redis.Addr(), Password: p.A.Config.Password}
+		contract.RenewLink(t, p)
+	})
 }
 
 func locally(t *testing.T, r *real, m *lab.Maria, statements ...string) {

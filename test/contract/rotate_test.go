@@ -8,8 +8,12 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
+	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/backend/sandbox/kafkad"
 	"github.com/dutyops/dutyops/backend/sandbox/link"
+	"github.com/dutyops/dutyops/backend/sandbox/redisd"
+	"github.com/dutyops/dutyops/failoverplan"
 	"github.com/dutyops/dutyops/probes"
 	"github.com/dutyops/dutyops/probes/trust/trusttest"
 	"github.com/dutyops/dutyops/test/contract"
@@ -125,4 +129,77 @@ func guardedKafka(t *testing.T) (contract.Component, error) {
 		return err
 	}
 	return c, nil
+}
+
+// cutter ends whatever goes over a line.
+func cutter(l *link.Link) func() {
+	return func() {
+		l.Set(link.Down)
+		l.Set(link.Pass)
+	}
+}
+
+func TestSandboxMySQLRenewsLinks(t *testing.T) {
+	pw, copies := secret(), secret()
+	source, _, err := mysqlServer(t, 1, false, pw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	replica, db, err := mysqlServer(t, 2, true, pw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source.SetPassword("app", copies)
+	line, err := link.New(source.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = line.Close() })
+	p := contract.RenewPair{
+		A: mysqlEndpoint("primary", source.Addr(), secretFile(t, pw)), B: mysqlEndpoint("standby", replica.Addr(), secretFile(t, pw)), Cut: cutter(line),
+		Rotate: func(password string) error { source.SetPassword("app", password); return nil },
+	}
+	p.A.Config.Replication = config.Replication{Address: line.Addr(), User: "app", Password: secretFile(t, copies)}
+	host, port := splitAddr(line.Addr())
+	for _, q := range []string{
+		"CHANGE MASTER TO MASTER_HOST='" + host + "', MASTER_PORT=" + port + ", MASTER_USER='app', MASTER_PASSWORD='" + copies + "', MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1",
+		"START REPLICA",
+	} {
+		if _, err := db.ExecContext(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	contract.RenewLink(t, p)
+}
+
+func mysqlEndpoint(site, address string, password config.Secret) replication.Endpoint {
+	return replication.Endpoint{
+		Site: site, Platform: failoverplan.Business, Name: "mysql", Kind: failoverplan.MySQL,
+		Config: config.Component{Address: address, User: "admin", Password: password},
+	}
+}
+
+func TestSandboxRedisRenewsLinks(t *testing.T) {
+	pw := secret()
+	source, err := redisd.Start(redisd.Options{Name: "source", Password: pw})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = source.Close() })
+	line, err := link.New(source.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = line.Close() })
+	replica, err := redisd.Start(redisd.Options{Name: "replica", Password: pw, MasterAuth: pw, ReplicaOf: line.Addr()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = replica.Close() })
+	p := contract.RenewPair{
+		A: redisEndpoint(t, "primary", source.Addr(), pw), B: redisEndpoint(t, "standby", replica.Addr(), pw), Cut: cutter(line),
+		Rotate: func(password string) error { source.SetPassword(password); return nil },
+	}
+	p.A.Config.Replication = config.Replication{Address: line.Addr(), Password: p.A.Config.Password}
+	contract.RenewLink(t, p)
 }

@@ -193,3 +193,22 @@ func TestStateDirectoryThatFillsUp(t *testing.T) {
 		})
 	}
 }
+
+// The links that stand are given the passwords of now, and stand afterwards.
+func TestLinksAreGivenThePasswordsOfNow(t *testing.T) {
+	w := start(t)
+	var r runDoc
+	w.must(0, &r, "sync", "run", "--renew-passwords", "--yes", "--reason", "the replication password was changed")
+	if r.State != "done" || len(r.Steps) == 0 {
+		t.Fatalf("%+v", r)
+	}
+	for _, s := range r.Steps {
+		if s.State != "done" || !strings.HasPrefix(s.Title, "Renew the account of the link") {
+			t.Errorf("%s: %s %s", s.Title, s.State, s.Error)
+		}
+	}
+	w.until("the links stand", 20*time.Second, func() (bool, string) {
+		_, out, _ := w.run("sync", "status")
+		return !strings.Contains(string(out), "broken") && !strings.Contains(string(out), "stopped"), string(out)
+	})
+}

@@ -155,6 +155,7 @@ func (w *World) Actions() []backend.Action {
 		{ID: "failover", Title: "Fail over", Help: "move the users, and where the case asks for it the upstream, to another site", Risk: failoverplan.R3, Command: "dutyops failover --to SITE --yes --reason TEXT"},
 		{ID: "failback", Title: "Fail back", Help: "bring users and data home", Risk: failoverplan.R3, Command: "dutyops failback --yes --reason TEXT"},
 		{ID: "sync-run", Title: "Run the sync", Help: "make every synced component follow its source", Risk: failoverplan.R2, Command: "dutyops sync run"},
+		{ID: "renew-links", Title: "Renew the links' passwords", Help: "give every standing link the replication password that is configured now", Risk: failoverplan.R2, Command: "dutyops sync run --renew-passwords"},
 		{ID: "pause", Title: "Pause all actions", Help: "nothing is changed until the pause ends", Risk: failoverplan.R1, Command: "dutyops pause --reason TEXT"},
 		{ID: "unpause", Title: "End the pause", Help: "allow actions again", Risk: failoverplan.R1, Command: "dutyops unpause", Disabled: "nothing is paused"},
 		{ID: "dns-arm", Title: "Refresh the armed plan", Help: "read the records again, so that a switch needs no reads", Risk: failoverplan.R0, Command: "dutyops dns arm"},

@@ -314,6 +314,11 @@ func (w *World) SyncRun(_ context.Context, operator, reason string) (backend.Run
 	return r.copy(), nil
 }
 
+// RenewLinks implements backend.Face.
+func (w *World) RenewLinks(ctx context.Context, operator, reason string) (backend.Run, error) {
+	return w.SyncRun(ctx, operator, reason)
+}
+
 // AddRun puts a finished or interrupted run into the journal.
 func (w *World) AddRun(r backend.Run) {
 	w.mu.Lock()

@@ -27,8 +27,8 @@ func zhWords() map[string]string {
 		"check|ok": "通过", "check|warn": "警告", "check|fail": "失败",
 		"risk|reads only": "只读", "risk|reversible": "可撤销", "risk|disruptive, reversible": "有影响, 可撤销", "risk|moves users": "迁移用户", "risk|changes data": "改动数据",
 		"level|info": "信息", "level|good": "好转", "level|warn": "注意", "level|bad": "故障",
-		"action|failover": "故障切换", "action|failback": "回切", "action|sync-run": "执行同步", "action|pause": "暂停一切操作", "action|unpause": "结束暂停", "action|heal": "全部恢复",
-		"action-help|failover": "先看方案, 再确认, 然后执行", "action-help|failback": "把用户和数据迁回主站", "action-help|sync-run": "让各同步组件跟上数据源", "action-help|pause": "暂停期间任何控制台都不能改动", "action-help|unpause": "重新允许操作", "action-help|heal": "结束沙箱里的所有故障",
+		"action|failover": "故障切换", "action|failback": "回切", "action|sync-run": "执行同步", "action|renew-links": "更新复制链路的密码", "action|pause": "暂停一切操作", "action|unpause": "结束暂停", "action|heal": "全部恢复",
+		"action-help|failover": "先看方案, 再确认, 然后执行", "action-help|failback": "把用户和数据迁回主站", "action-help|sync-run": "让各同步组件跟上数据源", "action-help|renew-links": "复制密码更换之后: 让现有链路改用现在配置的密码", "action-help|pause": "暂停期间任何控制台都不能改动", "action-help|unpause": "重新允许操作", "action-help|heal": "结束沙箱里的所有故障",
 	}
 }
 
@@ -100,6 +100,9 @@ func zhDialogs() map[string]string {
 		"Roll back run %s?": "回滚操作 %s?", "What was done is undone, last step first: users go back to %s.": "倒序撤销已做的步骤: 用户回到 %s。",
 		"Report of run %s": "操作 %s 的报告", "for a ticket or a hand-over": "用于工单或交接", "for people and printing": "用于阅读和打印", "for programs": "供程序使用", "Report written: %s": "报告已写入: %s",
 		"Run the sync?": "执行同步?", "Every synced component of the standby sites is made to follow its source. What policy leaves out is not touched.": "让备用站点的每个同步组件跟上数据源。策略不同步的不会动。", "run the sync": "执行同步",
+		"Renew the links' passwords?": "更新复制链路的密码?", "renew": "更新",
+		"Every standing link of MySQL and Redis gets the replication password that is configured now. MySQL's is stopped and started for it.": "MySQL 和 Redis 的每条现有复制链路都改用现在配置的复制密码。MySQL 的链路会为此停一下再启动。",
+		"Change the password at the source first: a link that its source refuses stays down.":                                                 "请先在数据源上改好密码: 被数据源拒绝的链路会一直断开。",
 		"Pause all actions?": "暂停一切操作?", "No console can change anything until the pause ends, in one hour at the latest. Watching goes on.": "暂停期间任何控制台都不能改动, 最长一小时。监视照常进行。", "pause": "暂停", "Paused.": "已暂停。",
 		"End the pause?": "结束暂停?", "Actions are allowed again.": "重新允许操作。", "end the pause": "结束暂停", "The pause has ended.": "暂停已结束。",
 	}
