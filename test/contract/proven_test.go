@@ -1,6 +1,7 @@
 package contract_test
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,50 +11,102 @@ import (
 	"github.com/dutyops/dutyops/test/contract"
 )
 
-// rows are README's, by the kinds that share one.
-var rows = map[string]string{
-	"mysql": "| MySQL, MariaDB |", "redis": "| Redis |", "elasticsearch": "| Elasticsearch |", "kafka": "| Kafka, Kafka Connect",
-	"kafka-connect": "| Kafka, Kafka Connect", "flink": "| Flink |", "rabbitmq": "| RabbitMQ |",
+// rows are README's, with the parts that share one.
+var rows = map[string][]string{
+	"DNS by RFC 2136 with TSIG":          {"rfc2136"},
+	"DNS at PowerDNS (HTTP API)":         {"powerdns"},
+	"DNS at Cloudflare":                  {"cloudflare"},
+	"DNS at Route 53":                    {"route53"},
+	"DNS at DNSPod":                      {"dnspod"},
+	"DNS at Alibaba Cloud":               {"alidns"},
+	"DNS through a libdns module":        {"libdns"},
+	"Authoritative servers, resolvers":   {"answers"},
+	"Gateway, HTTP, TCP, DNS":            {"http", "tcp", "dns"},
+	"MySQL, MariaDB":                     {"mysql"},
+	"Redis":                              {"redis"},
+	"Elasticsearch, OpenSearch":          {"elasticsearch"},
+	"Kafka, Kafka Connect (MirrorMaker)": {"kafka", "kafka-connect"},
+	"Flink":                              {"flink"},
+	"RabbitMQ":                           {"rabbitmq"},
+	"Upstream feeds":                     nil, // no product
 }
 
-// What README and the pages say of real servers is what the suite ran on, no less and no more.
+// What README and the pages say of real servers is what the suites ran on, no less and no
+// more; and what was held to written answers only is called so.
 func TestDocsClaimWhatWasProven(t *testing.T) {
 	readme := read(t, "README.md")
-	claims, pages := map[string][]string{}, map[string][]string{}
-	for _, p := range contract.Proven {
-		if row := rows[p.Kind]; !slices.Contains(claims[row], p.Name) {
-			claims[row] = append(claims[row], p.Name)
+	_, table, found := strings.Cut(readme, "| part | dutyops can | sandbox | proven on |\n|---|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	claims := map[string]string{}
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		claims[cells[0]] = cells[len(cells)-1]
+	}
+	if names := slices.Sorted(maps.Keys(claims)); !found || !slices.Equal(names, slices.Sorted(maps.Keys(rows))) {
+		t.Errorf("README's table has the rows %q", names)
+	}
+	var parts []string
+	for row, of := range rows {
+		want := orElse(namesOf(contract.Proven, func(p contract.Proof) bool { return slices.Contains(of, p.Part) }), "no server")
+		if of == nil {
+			want = "not applicable"
 		}
-		if !slices.Contains(pages[p.Page], p.Name) {
-			pages[p.Page] = append(pages[p.Page], p.Name)
+		if claims[row] != want {
+			t.Errorf("README's row %q claims %q, the suites prove %q", row, claims[row], want)
+		}
+		parts = append(parts, of...)
+	}
+	for _, p := range slices.Concat(contract.Proven, contract.Written) {
+		if !slices.Contains(parts, p.Part) {
+			t.Errorf("README has no row of %s", p.Part)
 		}
 	}
-	for kind, row := range rows {
-		want := strings.Join(claims[row], ", ")
-		if want == "" {
-			want = "not yet"
+	if want := "\nHeld to written answers only: " + namesOf(contract.Written, func(contract.Proof) bool { return true }) + "."; !strings.Contains(strings.ReplaceAll(readme, "\n", " "), " "+want[1:]) {
+		t.Errorf("README does not say %q", want)
+	}
+
+	for _, folder := range []string{"components/*.md", "providers/*.md", "verification.md"} {
+		pages, err := filepath.Glob(filepath.Join("..", "..", "docs", filepath.FromSlash(folder)))
+		if err != nil || len(pages) == 0 {
+			t.Fatal(folder, err)
 		}
-		_, line, found := strings.Cut(readme, "\n"+row)
-		line, _, _ = strings.Cut(line, "\n")
-		if cells := strings.Split(strings.Trim(line, "| "), " | "); !found || cells[len(cells)-1] != want {
-			t.Errorf("README's row of %s claims %q, the suite proves %q", kind, line, want)
+		for _, path := range pages {
+			page, err := filepath.Rel(filepath.Join("..", "..", "docs"), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			on := func(p contract.Proof) bool { return p.Page == filepath.ToSlash(page) }
+			text := read(t, filepath.Join("docs", page))
+			for begin, want := range map[string]string{
+				"Proven on: ":                    orElse(namesOf(contract.Proven, on), "no server"),
+				"Held to written answers only: ": namesOf(contract.Written, on),
+			} {
+				_, got, _ := strings.Cut(text, "\n"+begin)
+				got, _, _ = strings.Cut(got, ".\n")
+				if got != want {
+					t.Errorf("docs/%s: %q%q, the suites say %q", page, begin, got, want)
+				}
+			}
 		}
 	}
-	for page, names := range pages {
-		want := "\nProven on: " + strings.Join(names, ", ") + ".\n"
-		if text := read(t, "docs/components/"+page); !strings.Contains(text, want) {
-			t.Errorf("docs/components/%s does not say %q", page, want)
+}
+
+// namesOf lists the names of those that are wanted, each once.
+func namesOf(all []contract.Proof, wanted func(contract.Proof) bool) string {
+	var names []string
+	for _, p := range all {
+		if wanted(p) && !slices.Contains(names, p.Name) {
+			names = append(names, p.Name)
 		}
 	}
-	files, err := filepath.Glob("../../docs/components/*.md")
-	if err != nil {
-		t.Fatal(err)
+	return strings.Join(names, ", ")
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
 	}
-	for _, f := range files {
-		if base := filepath.Base(f); pages[base] == nil && strings.Contains(read(t, "docs/components/"+base), "\nProven on:") {
-			t.Errorf("docs/components/%s claims to be proven, the suite does not", base)
-		}
-	}
+	return s
 }
 
 func read(t *testing.T, path string) string {
