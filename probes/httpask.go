@@ -142,7 +142,7 @@ func (w *web) once(ctx context.Context, c *conv, limit int, method, path string,
 	c.toldByDate(resp.Header(), asked, time.Now())
 	r := &reply{code: resp.StatusCode(), status: resp.Status(), body: text, header: resp.Header(), cut: cut}
 	c.got("%s, %d bytes: %s", clean(r.status, 60), len(r.body), clean(string(r.body[:min(len(r.body), 200)]), 200))
-	return r, nil
+	return r, w.t.trust.Answered(r.code, r.body)
 }
 
 // json asks for a document. On a status other than 2xx it returns *statusError.

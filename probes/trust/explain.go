@@ -130,6 +130,24 @@ func (c *Client) unknownCA(cert *x509.Certificate, alone bool) string {
 	return fmt.Sprintf("the certificate is signed by %s, which this host does not trust (tls.ca names a file of authorities)", who)
 }
 
+const (
+	wantsCertificate   = "it wants a client certificate, none is configured (tls.cert, tls.key)"
+	refusesCertificate = "it refuses our client certificate (%s): %s"
+)
+
+// ours is our client certificate for people, "" without one.
+func (c *Client) ours() string {
+	if c == nil {
+		return ""
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pair == nil || c.pair.Leaf == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, ends %s", namesOf(c.pair.Leaf), stampText(c.pair.Leaf.NotAfter))
+}
+
 // remote is how crypto/tls begins the text of an alert that the other side sent; its
 // type is not exported, and some clients keep the text only.
 const remote = "remote error: tls: "
@@ -141,24 +159,16 @@ func (c *Client) alert(err error) (Kind, string) {
 		return NoKind, ""
 	}
 	said, _, _ = strings.Cut(said, "\n")
-	asked, ours := false, ""
-	if c != nil {
-		asked = c.asked.Load()
-		c.mu.Lock()
-		if c.pair != nil && c.pair.Leaf != nil {
-			ours = fmt.Sprintf("%s, ends %s", namesOf(c.pair.Leaf), stampText(c.pair.Leaf.NotAfter))
-		}
-		c.mu.Unlock()
-	}
+	asked, ours := c != nil && c.asked.Load(), c.ours()
 	about := false
 	for _, w := range []string{"bad certificate", "unsupported certificate", "revoked certificate", "expired certificate", "unknown certificate", "access denied"} {
 		about = about || strings.HasPrefix(said, w)
 	}
 	switch {
 	case strings.HasPrefix(said, "certificate required"), ours == "" && (about || asked):
-		return WantsCertificate, "it wants a client certificate, none is configured (tls.cert, tls.key)"
+		return WantsCertificate, wantsCertificate
 	case about, asked:
-		return RefusesCertificate, fmt.Sprintf("it refuses our client certificate (%s): %s", ours, said)
+		return RefusesCertificate, fmt.Sprintf(refusesCertificate, ours, said)
 	case strings.HasPrefix(said, "protocol version"):
 		return Other, "it speaks no TLS of version 1.2 or newer"
 	}

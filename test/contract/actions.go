@@ -2,6 +2,7 @@ package contract
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,8 @@ import (
 type SearchPair struct {
 	A, B           replication.Endpoint
 	User, Password [2]string
+	// Direct is where the suite itself writes, "" at the endpoint's own URL.
+	Direct [2]string
 }
 
 // SearchActions copies an index, keeps what is newer at the target, fences and releases.
@@ -72,7 +75,7 @@ func SearchActions(t *testing.T, p SearchPair) {
 func (p SearchPair) ask(t *testing.T, i int, method, path, body string) []byte {
 	t.Helper()
 	e := [2]replication.Endpoint{p.A, p.B}[i]
-	req, err := http.NewRequestWithContext(t.Context(), method, e.Config.URL+path, strings.NewReader(body))
+	req, err := http.NewRequestWithContext(t.Context(), method, cmp.Or(p.Direct[i], e.Config.URL)+path, strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,6 +106,8 @@ type component struct {
 	// topics to ask for while a fault is tried, when they are others
 	topics map[contract.Fault][]string
 	rotate func(password string) error // nil: the server knows no passwords
+	// locked is another way in, which asks for a password where the server itself does not.
+	locked *probes.Target
 	// starttls lets a server speak TLS whose protocol begins without; shows is what others show.
 	starttls func(cfg *tls.Config, x509 bool)
 	shows    atomic.Pointer[tls.Config]
@@ -114,6 +116,9 @@ type component struct {
 func (c *component) Target(f contract.Fault) probes.Target {
 	if c.direct != nil && (f == contract.Killed || f == contract.Frozen) {
 		return *c.direct
+	}
+	if c.locked != nil && f == contract.WrongPassword {
+		return *c.locked
 	}
 	tg := c.target
 	if topics, ok := c.topics[f]; ok {
@@ -224,14 +229,6 @@ func (c *component) kafka(t *testing.T) error {
 		}
 	}
 	c.own[contract.CopiesBehind], c.own[contract.NoLeader] = look(kafkad.CopiesBehind), look(kafkad.CopiesGone)
-	disk := func(broken kafkad.Disk) func(bool) error {
-		return func(on bool) error {
-			k.SetDisk(map[bool]kafkad.Disk{true: broken, false: kafkad.DefaultDisk}[on])
-			return nil
-		}
-	}
-	c.own[contract.LogDirOffline] = disk(kafkad.Disk{Free: 50 << 30, Total: 100 << 30, Lost: true})
-	c.own[contract.DiskNearlyFull] = disk(kafkad.Disk{Free: 1 << 30, Total: 100 << 30})
 	c.target.Brokers, c.target.Topics = k.Brokers(), []string{"flight.messages"}
 	return nil
 }
@@ -326,17 +323,13 @@ func (c *component) flink(t *testing.T, role probes.Role) error {
 			return run()
 		}
 	}
-	checkpoints := func(broken flinkd.Checkpoints) func(bool) error {
-		return func(on bool) error {
-			if !on {
-				s.SetCheckpoints(flinkd.CheckpointsDone)
-				return nil
-			}
-			s.SetCheckpoints(broken)
-			return errors.Join(c.cancelJob(t.Context(), s.URL()), run())
+	c.own[contract.NoCheckpoint] = func(on bool) error {
+		s.SetCheckpoints(!on)
+		if !on {
+			return nil
 		}
+		return errors.Join(c.cancelJob(t.Context(), s.URL()), run())
 	}
-	c.own[contract.NoCheckpoint], c.own[contract.CheckpointWaits] = checkpoints(flinkd.CheckpointsFail), checkpoints(flinkd.CheckpointsWait)
 	c.own[contract.Replaced] = func(on bool) error {
 		if !on {
 			return nil

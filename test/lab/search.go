@@ -4,6 +4,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -71,6 +72,18 @@ func NewSearch(ctx context.Context, dir, site, engine string) (*Search, error) {
 		},
 	}}
 	return s, nil
+}
+
+// Believe lets a node that has not been started yet copy from remotes over TLS whose
+// certificates an authority (PEM) has signed.
+func (s *Search) Believe(ca []byte) error {
+	d := filepath.Join(s.proc.dir, "config")
+	file := "opensearch.yml"
+	if s.proc.name == Elasticsearch7 {
+		file = "elasticsearch.yml"
+	}
+	return errors.Join(serverFile(filepath.Join(d, "reindex-ca.pem"), string(ca)),
+		appendTo(filepath.Join(d, file), "reindex.ssl.certificate_authorities: [\"reindex-ca.pem\"]\n"))
 }
 
 // CreateIndex makes an index without copies: with one, a single node is yellow for ever.

@@ -62,18 +62,19 @@ type Options struct {
 
 // Server is a running session cluster. All methods are safe for concurrent use.
 type Server struct {
-	o           Options
-	url         string
-	srv         *http.Server
-	client      *http.Client
-	kafka       *producer
-	workers     []*worker
-	ctx         context.Context
-	cancel      context.CancelFunc
-	wg          sync.WaitGroup
-	once        sync.Once
-	err         error
-	checkpoints atomic.Int32 // what becomes of them: a Checkpoints
+	o       Options
+	url     string
+	srv     *http.Server
+	client  *http.Client
+	kafka   *producer
+	workers []*worker
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+	once    sync.Once
+	err     error
+	// noCheckpoints: every checkpoint fails.
+	noCheckpoints atomic.Bool
 
 	mu       sync.Mutex
 	jobs     []*job // oldest first
@@ -173,18 +174,9 @@ func (s *Server) FailJob() {
 	}
 }
 
-// Checkpoints is what becomes of a job's checkpoints.
-type Checkpoints int32
-
-// The first one is as it should be.
-const (
-	CheckpointsDone Checkpoints = iota
-	CheckpointsFail             // as those of a job whose storage cannot be written
-	CheckpointsWait             // they neither fail nor end
-)
-
-// SetCheckpoints says what becomes of the checkpoints from now on.
-func (s *Server) SetCheckpoints(as Checkpoints) { s.checkpoints.Store(int32(as)) }
+// SetCheckpoints lets checkpoints be completed, or makes every one fail from now on, as a
+// job's do whose storage cannot be written.
+func (s *Server) SetCheckpoints(on bool) { s.noCheckpoints.Store(!on) }
 
 // HealJob runs a failed newest job again from its last position; it does nothing
 // when the newest job is in any other state.

@@ -326,13 +326,9 @@ func (j *job) checkpoint(now time.Time) {
 	j.lastCheck = now
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	switch Checkpoints(j.s.checkpoints.Load()) {
-	case CheckpointsFail:
+	if j.s.noCheckpoints.Load() {
 		j.v.check.failed++
 		return
-	case CheckpointsWait:
-		return
-	case CheckpointsDone:
 	}
 	j.v.check.completed++
 	j.v.check.latest = checkpoint{
