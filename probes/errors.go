@@ -119,6 +119,9 @@ func classifyTLS(err error) (Class, bool) {
 	if errors.Is(err, trust.ErrSettings) {
 		return ClassOwn, true
 	}
+	if errors.Is(err, guard.ErrWantsPassword) {
+		return ClassTrust, true
+	}
 	switch trust.KindOf(err) {
 	case trust.UnknownCA, trust.WantsCertificate, trust.RefusesCertificate, trust.TLSThere:
 		return ClassTrust, true
@@ -254,6 +257,9 @@ func (c *conv) explain(class Class, at string, err error) string {
 	case ClassName:
 		return c.explainName(err)
 	case ClassTLS, ClassTrust:
+		if errors.Is(err, guard.ErrWantsPassword) {
+			return "TLS: " + guard.ErrWantsPassword.Error()
+		}
 		if _, text := c.t.trust.Explain(err); text != "" {
 			return "TLS: " + text
 		}

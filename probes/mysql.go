@@ -37,7 +37,7 @@ func newMySQL(t Target) (asker, error) {
 	if _, _, err := net.SplitHostPort(t.Address); err != nil {
 		return nil, errNeedsAddress
 	}
-	a := &mysqlAsker{t: t, pass: password{read: t.Password}}
+	a := &mysqlAsker{t: t, pass: password{read: t.Password}, heard: trust.Overheard{Also: []error{guard.ErrWantsPassword}}}
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User = "tcp", t.Address, t.User
 	cfg.Logger = &a.heard

@@ -13,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/dutyops/dutyops/backend/secure"
+	"github.com/dutyops/dutyops/probes/guard"
 	"github.com/dutyops/dutyops/probes/trust"
 )
 
@@ -33,7 +34,13 @@ type mysqlStore struct {
 	tls   *trust.Client // nil = without TLS
 	// heard is why a connection broke, which the driver only logs.
 	heard trust.Overheard
+	// meter bounds what one statement brings in.
+	meter guard.Meter
 }
+
+// maxMySQLAnswer bounds what one statement brings in, in bytes: its answer is a row, at most
+// with a list of GTIDs.
+const maxMySQLAnswer = 8 << 20
 
 func openMySQL(e Endpoint, opts Options) (Store, error) {
 	return newMySQL(e, opts)
@@ -54,14 +61,17 @@ func newMySQL(e Endpoint, opts Options) (*mysqlStore, error) {
 	cfg.Net, cfg.Addr = "tcp", e.Config.Address
 	cfg.Timeout, cfg.ReadTimeout, cfg.WriteTimeout = s.opts.Timeout, s.opts.Timeout, s.opts.Timeout
 	cfg.Logger = &s.heard // nothing is written to stderr; what it has to say comes as errors
-	if s.tls = secure.Client(e.Config.TLS); s.tls != nil {
-		cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			conn, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
+	s.tls = secure.Client(e.Config.TLS)
+	s.heard.Also = []error{guard.ErrWantsPassword, guard.ErrTooMuch}
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		if conn = s.meter.Conn(conn); s.tls != nil {
 			return trust.Heed(conn), nil
 		}
+		return guard.MySQL(conn, &s.meter), nil
 	}
 	// The secret is read at each connection, so that a rotated one is seen.
 	err := cfg.Apply(mysql.BeforeConnect(func(_ context.Context, c *mysql.Config) error {
@@ -84,7 +94,7 @@ func newMySQL(e Endpoint, opts Options) (*mysqlStore, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.Target(), err)
 	}
-	s.db = sql.OpenDB(connector)
+	s.db = sql.OpenDB(guard.Connector(connector))
 	s.db.SetMaxOpenConns(1)
 	s.db.SetConnMaxIdleTime(time.Minute)
 	return s, nil
@@ -178,10 +188,13 @@ func (s *mysqlStore) wrap(op string, err error) error {
 	var me *mysql.MySQLError
 	if errors.As(err, &me) {
 		return fmt.Errorf("%s: %s: %w%s", s.e.Target(), op,
-			&sqlError{Number: me.Number, text: s.vault.scrub(me.Message)}, s.hint(me.Number))
+			&sqlError{Number: me.Number, text: s.vault.fit(me.Message)}, s.hint(me.Number))
 	}
 	if errors.Is(err, mysql.ErrInvalidConn) {
 		err = s.heard.Join(err)
+	}
+	if errors.Is(err, guard.ErrWantsPassword) {
+		return fmt.Errorf("%s at %s: %s: %w: %w", s.e.Target(), s.e.Config.Address, op, ErrUnreachable, guard.ErrWantsPassword)
 	}
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("%s: %s: %w", s.e.Target(), op, err)
@@ -193,7 +206,7 @@ func (s *mysqlStore) wrap(op string, err error) error {
 		return fmt.Errorf("%s at %s: %s: %w: %w", s.e.Target(), s.e.Config.Address, op, ErrUnreachable, e)
 	}
 	var ne net.Error
-	if errors.As(err, &ne) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, mysql.ErrInvalidConn) {
+	if errors.As(err, &ne) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, guard.ErrBroke) {
 		return fmt.Errorf("%s at %s: %s: %w: %w", s.e.Target(), s.e.Config.Address, op, ErrUnreachable, err)
 	}
 	if text := err.Error(); s.vault.scrub(text) != text {
@@ -233,6 +246,7 @@ func isNumber(err error, numbers ...uint16) bool {
 // exec runs one statement. op is what the error says instead of the statement, which
 // may hold a password.
 func (s *mysqlStore) exec(ctx context.Context, op, statement string) error {
+	s.meter.Refill(maxMySQLAnswer)
 	_, err := s.db.ExecContext(ctx, statement)
 	return s.wrap(op, err)
 }
@@ -240,8 +254,9 @@ func (s *mysqlStore) exec(ctx context.Context, op, statement string) error {
 // text reads one value; NULL is "".
 func (s *mysqlStore) text(ctx context.Context, op, query string) (string, error) {
 	var v sql.NullString
+	s.meter.Refill(maxMySQLAnswer)
 	err := s.db.QueryRowContext(ctx, query).Scan(&v)
-	return v.String, s.wrap(op, err)
+	return guard.Text(v.String, maxMySQLAnswer), s.wrap(op, err)
 }
 
 func (s *mysqlStore) readOnly(ctx context.Context) (bool, error) {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"strings"
+
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // link is one row of SHOW REPLICA STATUS, read by the column names of either family
@@ -58,6 +60,7 @@ func (s *mysqlStore) link(ctx context.Context) (link, error) {
 		return link{}, err
 	}
 	query := "SHOW " + d.replica() + " STATUS"
+	s.meter.Refill(maxMySQLAnswer)
 	rows, err := s.db.QueryContext(ctx, query)
 	if err != nil {
 		return link{}, s.wrap(query, err)
@@ -82,10 +85,10 @@ func (s *mysqlStore) link(ctx context.Context) (link, error) {
 		}
 		row := make(map[string]string, len(cols))
 		for i, c := range cols {
-			row[c] = cells[i].String
+			row[c] = guard.Text(cells[i].String, maxMySQLAnswer)
 		}
 		out = readLink(row)
-		out.ioText, out.sqlText = s.vault.scrub(out.ioText), s.vault.scrub(out.sqlText)
+		out.ioText, out.sqlText = s.vault.fit(out.ioText), s.vault.fit(out.sqlText)
 	}
 	return out, s.wrap(query, rows.Err())
 }
@@ -146,9 +149,11 @@ func (s *mysqlStore) history(ctx context.Context) (history, error) {
 	}
 	var slave, binlog, current, state sql.NullString
 	const op = "read the GTID positions"
+	s.meter.Refill(maxMySQLAnswer)
 	err = s.wrap(op, s.db.QueryRowContext(ctx, "SELECT @@global.gtid_slave_pos, @@global.gtid_binlog_pos, @@global.gtid_current_pos, @@global.gtid_binlog_state").
 		Scan(&slave, &binlog, &current, &state))
 	if isNumber(err, 1193) { // no such variable: do with what every version has
+		s.meter.Refill(maxMySQLAnswer)
 		err = s.wrap(op, s.db.QueryRowContext(ctx, "SELECT @@global.gtid_slave_pos, @@global.gtid_binlog_pos, @@global.gtid_current_pos").
 			Scan(&slave, &binlog, &current))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // Endpoint is one component at one site, with what is needed to act on it.
@@ -221,6 +222,13 @@ func (v *vault) scrub(text string) string {
 	}
 	return text
 }
+
+// maxText bounds what is shown of a server's own words, in bytes.
+const maxText = 512
+
+// fit is text from a server as a person may read it: without secrets, and unable to move a
+// cursor, to forge a line or to fill a screen.
+func (v *vault) fit(text string) string { return guard.Text(v.scrub(text), maxText) }
 
 // until calls look until it says done or fails, ctx ends, or wait has passed.
 func (o Options) until(ctx context.Context, what string, look func(context.Context) (done bool, seen string, err error)) (string, error) {

@@ -191,7 +191,35 @@ func TestMySQL(t *testing.T) {
 	}
 }
 
+// TestMySQLKeepsThePassword: what makes the driver show it, to whoever answers, never
+// reaches the driver.
+func TestMySQLKeepsThePassword(t *testing.T) {
+	hello := packet(0, "\x0a8.4.0\x00")
+	for name, c := range map[string]struct {
+		said string
+		ok   bool
+	}{
+		"the proof was enough":        {hello + packet(2, "\x01\x03") + packet(3, "\x00\x00\x00\x02\x00\x00\x00"), true},
+		"another way of logging in":   {hello + packet(2, "\xfecaching_sha2_password\x00nonce\x00") + packet(4, "\x01\x03"), true},
+		"one column, after the login": {hello + packet(2, "\x00\x00\x00\x02\x00\x00\x00") + packet(1, "\x01") + packet(2, "\x01\x04"), true},
+		"show it":                     {hello + packet(2, "\x01\x04"), false},
+		"show it, after a switch":     {hello + packet(2, "\xfecaching_sha2_password\x00nonce\x00") + packet(4, "\x01\x04"), false},
+		"here is a key (sha256)":      {hello + packet(2, "\x01-----BEGIN PUBLIC KEY-----"), false},
+		"a key that begins with 3":    {hello + packet(2, "\x01\x03-----BEGIN PUBLIC KEY-----"), false},
+		"show it, numbered wrongly":   {packet(7, "\x0a8.4.0\x00") + packet(0, "\x01\x04"), false},
+		"half of it":                  {hello + packet(2, "\x01"), false},
+	} {
+		var m Meter
+		s := says(c.said)
+		_, err := io.ReadAll(MySQL(s, &m))
+		if c.ok != (err == nil) || err != nil && !errors.Is(err, ErrWantsPassword) || s.closed == c.ok || m.Exceeded() {
+			t.Errorf("%s: %v, closed %v, too much %v", name, err, s.closed, m.Exceeded())
+		}
+	}
+}
+
 func FuzzMySQL(f *testing.F) {
+	f.Add([]byte(packet(0, "\x0a8.4.0\x00")+packet(2, "\x01\x04")), 3)
 	f.Add([]byte(packet(0, "\x0a10.11\x00")+packet(1, "\xfc\x01\x10")), 1)
 	f.Add([]byte(packet(1, "\xfe\x00\x00")+packet(2, "")), 2)
 	f.Fuzz(func(t *testing.T, b []byte, cut int) {

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"syscall"
@@ -14,39 +15,59 @@ const maxColumns = 4096
 // packet's head announces.
 const maxPacket = 1 << 20
 
-// MySQL reads along with a client of the MySQL protocol and stops an answer that
-// announces more than there can be: the driver makes room for as many columns as the
-// server says, a number of eight bytes, before it has seen one of them. It can look only
-// into a connection without TLS; there, the certificate speaks for the server. m, which may
-// be nil, is told. Reads are for one goroutine at a time.
+// ErrWantsPassword: a MySQL server asked for the password itself on a connection without
+// TLS. The driver would ask it for a public key and encrypt the password for whoever
+// answered; somebody in between could answer too.
+var ErrWantsPassword = errors.New("it asks for the password itself (caching_sha2_password), which is sent over TLS only: give it tls in the configuration")
+
+// MySQL reads along with a client of the MySQL protocol on a connection without TLS. It
+// stops an answer that announces more than there can be: the driver makes room for as many
+// columns as the server says, a number of eight bytes, before it has seen one of them. And
+// it stops a login in which the server asks for the password itself (ErrWantsPassword).
+// Into TLS it could not look; there, the certificate speaks for the server. m, which may be
+// nil, is told of too much. Reads are for one goroutine at a time.
 func MySQL(c net.Conn, m *Meter) net.Conn { return &mysqlGuard{Conn: c, m: m} }
 
 type mysqlGuard struct {
 	net.Conn
-	m    *Meter
-	head [4 + 9]byte // a packet's head, and the longest number there is
-	n    int         // bytes of head seen
-	left int         // bytes of the packet still to pass
-	bad  bool
+	m     *Meter
+	head  [4 + 9]byte // a packet's head, and the longest number there is
+	n     int         // bytes of head seen
+	left  int         // bytes of the packet still to pass
+	phase mysqlPhase
+	bad   error
 }
 
+// mysqlPhase is how far a conversation is.
+type mysqlPhase int
+
+const (
+	mysqlGreeting mysqlPhase = iota
+	mysqlLogin
+	mysqlIn
+)
+
 func (g *mysqlGuard) Read(p []byte) (int, error) {
-	if !g.bad {
+	if g.bad == nil {
 		n, err := g.Conn.Read(p)
 		if g.pass(p[:n]) {
 			return n, err
 		}
-		g.bad = true
-		g.m.exceed()
+		if errors.Is(g.bad, ErrTooMuch) {
+			g.m.exceed()
+		}
 		_ = g.Close() // the driver would read on for the rest of the answer
 	}
-	return 0, fmt.Errorf("unreadable answer: %w", ErrTooMuch)
+	return 0, g.bad
 }
 
 // SyscallConn lets the pool look whether the server has hung up.
 func (g *mysqlGuard) SyscallConn() (syscall.RawConn, error) { return rawOf(g.Conn) }
 
-// pass follows the packets through b; false when one is out of bounds.
+// errMySQLTooMuch is ErrTooMuch with where it was found.
+var errMySQLTooMuch = fmt.Errorf("unreadable answer: %w", ErrTooMuch)
+
+// pass follows the packets through b; false, with the reason in bad, when one must not.
 func (g *mysqlGuard) pass(b []byte) bool {
 	for len(b) > 0 {
 		if g.n < 4 {
@@ -56,6 +77,7 @@ func (g *mysqlGuard) pass(b []byte) bool {
 				return true
 			}
 			if g.left = g.size(); g.left > maxPacket {
+				g.bad = errMySQLTooMuch
 				return false
 			}
 		}
@@ -63,13 +85,42 @@ func (g *mysqlGuard) pass(b []byte) bool {
 		g.n += copy(g.head[g.n:], b[:k])
 		g.left, b = g.left-k, b[k:]
 		if !g.columnsFit() {
+			g.bad = errMySQLTooMuch
+			return false
+		}
+		if !g.secretKept() {
+			g.bad = ErrWantsPassword
 			return false
 		}
 		if g.left == 0 {
-			g.n = 0
+			g.ended()
 		}
 	}
 	return true
+}
+
+// ended counts the packet that has passed.
+func (g *mysqlGuard) ended() {
+	switch {
+	case g.phase == mysqlGreeting:
+		g.phase = mysqlLogin
+	case g.phase == mysqlLogin && g.n > 4 && g.head[4] == 0:
+		g.phase = mysqlIn // OK
+	}
+	g.n = 0
+}
+
+// secretKept looks at what is said of a login (AuthMoreData, 1): that the proof was enough
+// (3), or else that the password is wanted, or the key to encrypt it for. Answers true while
+// too little of it is here.
+func (g *mysqlGuard) secretKept() bool {
+	if g.phase != mysqlLogin || g.n < 5 || g.head[4] != 1 {
+		return true
+	}
+	if g.n < 6 {
+		return g.left > 0
+	}
+	return g.head[5] == 3 && g.size() == 2
 }
 
 func (g *mysqlGuard) size() int { return int(g.head[0]) | int(g.head[1])<<8 | int(g.head[2])<<16 }

@@ -1,14 +1,18 @@
 package trust
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 )
 
 // Overheard is the logger of a client library that tells only there why a connection
 // broke, and returns an error that says nothing: it keeps the newest error in which TLS
-// has a part, and forgets the rest. Safe for concurrent use.
+// has a part, or one of Also, and forgets the rest. Safe for concurrent use.
 type Overheard struct {
+	Also []error
+
 	mu  sync.Mutex
 	err error
 }
@@ -16,7 +20,7 @@ type Overheard struct {
 // Print looks for errors among what is logged; nothing is written anywhere.
 func (o *Overheard) Print(v ...any) {
 	for _, x := range v {
-		if err, ok := x.(error); ok && KindOf(err) != NoKind {
+		if err, ok := x.(error); ok && (KindOf(err) != NoKind || slices.ContainsFunc(o.Also, func(also error) bool { return errors.Is(err, also) })) {
 			o.mu.Lock()
 			o.err = err
 			o.mu.Unlock()

@@ -1,6 +1,7 @@
 package mysqld
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha1" //nolint:gosec // mysql_native_password is made of it
 	"crypto/subtle"
@@ -13,6 +14,9 @@ const nativePlugin = "mysql_native_password"
 // Account is one user of a server. Every account may read.
 type Account struct {
 	Password string
+	// Plugin is how the account proves its password: "" is mysql_native_password, the other
+	// is Sha2Plugin.
+	Plugin string
 	// ReadOnlyAdmin: may write although the server is read-only, and may do
 	// everything that administers the server.
 	ReadOnlyAdmin bool
@@ -20,6 +24,8 @@ type Account struct {
 	// MONITOR).
 	ReadOnly bool
 }
+
+func (a Account) plugin() string { return cmp.Or(a.Plugin, nativePlugin) }
 
 // SetPassword changes the password of a user that is there, as ALTER USER does: sessions
 // that stand are not asked again.
@@ -29,14 +35,20 @@ func (s *Server) SetPassword(user, password string) {
 	if acc, ok := s.users[user]; ok {
 		acc.Password = password
 		s.users[user] = acc
+		delete(s.digests, user)
 	}
 }
 
-func (s *Server) accountOf(user string) (Account, bool) {
+// accountOf is the account of a user. Of one that is not there it is what nobody can prove
+// to be, by the way that the greeting names: names must not be found out by trying.
+func (s *Server) accountOf(user string) Account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	acc, ok := s.users[user]
-	return acc, ok
+	if !ok {
+		acc = Account{Password: rand.Text(), Plugin: s.opt.Greets}
+	}
+	return acc
 }
 
 // scramble is the proof of a password for a challenge.
@@ -88,7 +100,8 @@ func (ss *session) handshake() error {
 	b = append(b, make([]byte, 10)...)
 	b = append(b, challenge[8:]...)
 	b = append(b, 0)
-	b = append(b, nativePlugin...)
+	greets := cmp.Or(ss.srv.opt.Greets, nativePlugin)
+	b = append(b, greets...)
 	b = append(b, 0)
 	if err := ss.sendNow(b); err != nil {
 		return err
@@ -113,24 +126,40 @@ func (ss *session) handshake() error {
 	} else {
 		proof = r.take(int(r.num(1))) //nolint:gosec // one byte
 	}
-	db, plugin := "", nativePlugin
+	db, plugin := "", greets
 	if ss.caps&capConnectWithDB != 0 {
 		db = r.nul()
 	}
 	if ss.caps&capPluginAuth != 0 {
 		plugin = r.nul()
 	}
-	if plugin != nativePlugin {
-		if proof, err = ss.switchAuth(challenge); err != nil {
+	acc := ss.srv.accountOf(user)
+	if plugin != acc.plugin() {
+		if proof, err = ss.switchAuth(acc.plugin(), challenge); err != nil {
 			return err
 		}
 	}
-	return ss.login(user, db, proof, challenge)
+	var ok bool
+	if acc.plugin() == Sha2Plugin {
+		if ok, err = ss.sha2(user, acc, proof, challenge); err != nil {
+			return err
+		}
+	} else {
+		ok = subtle.ConstantTimeCompare(scramble(acc.Password, challenge), proof) == 1
+	}
+	if !ok || ss.unproven {
+		using := "YES"
+		if len(proof) == 0 {
+			using = "NO"
+		}
+		return errorf(1045, "28000", "Access denied for user '%s'@'%s' (using password: %s)", user, ss.host(), using)
+	}
+	return ss.login(user, acc, db)
 }
 
-// switchAuth asks the client to prove itself by mysql_native_password.
-func (ss *session) switchAuth(challenge []byte) ([]byte, error) {
-	b := append([]byte{0xfe}, nativePlugin...)
+// switchAuth asks the client to prove itself in another way than it began.
+func (ss *session) switchAuth(plugin string, challenge []byte) ([]byte, error) {
+	b := append([]byte{0xfe}, plugin...)
 	b = append(b, 0)
 	b = append(b, challenge...)
 	if err := ss.sendNow(append(b, 0)); err != nil {
@@ -139,16 +168,8 @@ func (ss *session) switchAuth(challenge []byte) ([]byte, error) {
 	return ss.wire.read()
 }
 
-// login checks the proof and enters the database asked for.
-func (ss *session) login(user, db string, proof, challenge []byte) error {
-	acc, ok := ss.srv.accountOf(user)
-	if !ok || subtle.ConstantTimeCompare(scramble(acc.Password, challenge), proof) != 1 || ss.unproven {
-		using := "YES"
-		if len(proof) == 0 {
-			using = "NO"
-		}
-		return errorf(1045, "28000", "Access denied for user '%s'@'%s' (using password: %s)", user, ss.host(), using)
-	}
+// login enters the database asked for, as somebody who is known.
+func (ss *session) login(user string, acc Account, db string) error {
 	if !acc.ReadOnlyAdmin && ss.srv.crowded() {
 		return errorf(1040, "08004", "Too many connections")
 	}

@@ -2,6 +2,7 @@ package mysqld
 
 import (
 	"context"
+	"crypto/rsa"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,6 +22,10 @@ type Options struct {
 	ServerID, Domain uint32
 	// Users by name. Nobody else gets in.
 	Users map[string]Account
+	// Greets is the way of logging in that newcomers are offered first; "" is
+	// mysql_native_password, MySQL 8 has Sha2Plugin. Accounts that have another are asked
+	// for theirs.
+	Greets string
 	// ReadOnly starts the server with read_only=1.
 	ReadOnly bool
 	// Listen is the address to listen on; "" is a free port of 127.0.0.1.
@@ -47,11 +52,15 @@ type Server struct {
 	wg     sync.WaitGroup
 
 	questions atomic.Uint64
+	shown     atomic.Uint64 // passwords themselves
 	tls       atomic.Pointer[offer]
 	unlocked  signal // the global read lock was given back
+	// rsa is the key pair that passwords are encrypted for, and its public half in PEM.
+	rsa func() (*rsa.PrivateKey, []byte)
 
 	mu       sync.Mutex
 	users    map[string]Account // opt.Users with the passwords of now
+	digests  map[string]digest  // of accounts of Sha2Plugin that showed their password
 	sessions map[uint32]*session
 	nextID   uint32
 	readOnly bool     // the variable
@@ -86,7 +95,7 @@ func Start(opt Options) (*Server, error) {
 	}
 	s := &Server{
 		opt: opt, ln: ln, eng: eng, log: newBinlog(opt.ServerID, opt.LogBytes), started: time.Now(), ctx: ctx, cancel: cancel,
-		users: maps.Clone(opt.Users), sessions: map[uint32]*session{}, readOnly: opt.ReadOnly, settings: globalDefaults(),
+		users: maps.Clone(opt.Users), digests: map[string]digest{}, rsa: newRSA(), sessions: map[uint32]*session{}, readOnly: opt.ReadOnly, settings: globalDefaults(),
 	}
 	s.replica = newReplica(s)
 	s.wg.Go(s.accept)

@@ -26,6 +26,7 @@ type session struct {
 	caps     uint32
 	user     string
 	account  Account
+	secured  bool         // the conversation is encrypted
 	unproven bool         // a client certificate is wanted, and none was shown
 	command  atomic.Value // string, for SHOW PROCESSLIST
 	loggedIn atomic.Value // string, the user's name for SHOW PROCESSLIST

@@ -34,6 +34,7 @@ func (ss *session) secure(o *offer) ([]byte, error) {
 	if err := t.HandshakeContext(ss.ctx); err != nil {
 		return nil, err
 	}
+	ss.secured = true
 	ss.unproven = o.x509 && len(t.ConnectionState().PeerCertificates) == 0
 	w.mu.Lock()
 	w.r, w.w = bufio.NewReaderSize(t, 2<<10), bufio.NewWriterSize(t, 2<<10)
