@@ -68,7 +68,13 @@ func newRedis(dir, site string, port int, password string, source *Redis) (*Redi
 
 // NewRedisMember prepares a Redis with cluster-enabled in dir, which has no slots yet.
 func NewRedisMember(ctx context.Context, dir, site string) (*Redis, error) {
-	return newRedisMode(ctx, dir, site+"-redis-member", "port %d\nbind 127.0.0.1\ndir %s\nsave \"\"\ncluster-enabled yes\nrequirepass %s\n")
+	// Unless it is told, the bus takes the port's number and 10000: anybody's.
+	bus, err := loopbackPorts(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	own := fmt.Sprintf("cluster-enabled yes\ncluster-port %d\n", bus[0])
+	return newRedisMode(ctx, dir, site+"-redis-member", "port %d\nbind 127.0.0.1\ndir %s\nsave \"\"\nrequirepass %s\n"+own)
 }
 
 // NewSentinel prepares a sentinel in dir that watches source alone under the name ops, and
