@@ -25,7 +25,7 @@ func (a *app) adviceLines(w int, brief bool) []string {
 		out = append(out, a.gateLines(b, w)...)
 	}
 	for _, b := range ad.Because {
-		for i, l := range kit.Bullet(g.Bullet, kit.Clean(b), w-1) {
+		for i, l := range kit.Bullet(g.Bullet, a.told(b), w-1) {
 			if i == 0 {
 				l = th.Faint.Render(g.Bullet) + l[len(g.Bullet):]
 			}
@@ -53,7 +53,7 @@ func (a *app) warningLines(w int) []string {
 	th := a.th
 	var out []string
 	for _, x := range a.data.shown.Warnings {
-		for i, l := range kit.Wrap(kit.Clean(x.Text), w-4) {
+		for i, l := range kit.Wrap(a.told(x.Text), w-4) {
 			mark := " "
 			if i == 0 {
 				mark = th.Warn.Render(th.Glyphs.Degraded)
@@ -75,7 +75,7 @@ func (a *app) gateLines(b failoverplan.Gate, w int) []string {
 		mark, style = th.Glyphs.Degraded, th.Warn
 	}
 	var out []string
-	for i, l := range kit.Wrap(b.Gate+": "+kit.Clean(b.Evidence), w-4) {
+	for i, l := range kit.Wrap(b.Gate+": "+a.told(b.Evidence), w-4) {
 		if i == 0 {
 			out = append(out, " "+style.Render(mark)+" "+th.Text.Render(l))
 		} else {
@@ -83,7 +83,7 @@ func (a *app) gateLines(b failoverplan.Gate, w int) []string {
 		}
 	}
 	if !b.Passed && b.ClearsWhen != "" {
-		for _, l := range kit.Wrap(a.tr.T("clears when %s", kit.Clean(b.ClearsWhen)), w-4) {
+		for _, l := range kit.Wrap(a.tr.T("clears when %s", a.told(b.ClearsWhen)), w-4) {
 			out = append(out, "   "+th.Dim.Render(l))
 		}
 	}
@@ -137,7 +137,7 @@ func (a *app) eventLine(e backend.Event, w int) string {
 	var l kit.Line
 	l = l.Add(th.Faint, " "+kit.Pad(e.At.In(a.now.Location()).Format("15:04:05"), 8)+" ")
 	l = l.Add(th.Level(e.Level), kit.Pad(mark, 2))
-	text := kit.Clean(e.Text)
+	text := a.told(e.Text)
 	style := th.Text
 	if e.Level == "" || e.Level == "info" {
 		style = th.Dim

@@ -138,7 +138,7 @@ func (a *app) broadcast(msg tea.Msg) tea.Cmd {
 
 // say shows a line in the footer for a few seconds.
 func (a *app) say(level, text string) {
-	a.toast = toast{text: kit.Clean(text), level: level, until: a.now.Add(8 * time.Second)}
+	a.toast = toast{text: a.told(text), level: level, until: a.now.Add(8 * time.Second)}
 }
 
 // toastMsg asks for a footer line; then is a follow-up command.

@@ -79,7 +79,7 @@ func (s *boardScreen) tail(a *app, w int) string {
 		add(th.Dim, t.T("everybody who keeps to TTLs: %s", clock(f.Others)))
 	}
 	if s.err != "" {
-		add(th.Warn, t.T("data of %s", clock(s.at))+": "+kit.Clean(s.err))
+		add(th.Warn, t.T("data of %s", clock(s.at))+": "+a.told(s.err))
 	}
 	return l.Draw(w, nil)
 }
@@ -245,7 +245,7 @@ func (a *app) serverLine(l backend.DNSServer, nameW, w int) string {
 		add(th.Faint, kit.Clean(l.Host), 0)
 	}
 	if l.Silent == l.Total && l.Error != "" {
-		add(th.Faint, kit.Clean(l.Error), 0)
+		add(th.Faint, a.told(l.Error), 0)
 	} else if l.RTTms > 0 {
 		add(th.Faint, kit.Latency(l.RTTms), 0)
 	}
@@ -307,7 +307,7 @@ func (a *app) serviceLine(l backend.DNSServiceLine, name string, nameW, addrW, s
 		tail = t.T("answered by %s", kit.Clean(l.ServedBy)) + "  " + through
 	}
 	if l.Error != "" && l.State != "status" {
-		tail = through + "  " + kit.Clean(l.Error)
+		tail = through + "  " + a.told(l.Error)
 	}
 	return out.Add(th.Faint, "  "+tail).Draw(w, nil)
 }

@@ -101,7 +101,7 @@ func (s *boardScreen) view(a *app, w, h int) []string {
 	if s.board == nil {
 		text := th.Dim.Render(t.T("Asking every server ..."))
 		if s.err != "" {
-			text = th.Bad.Render(th.Glyphs.Failed + " " + kit.Clean(s.err))
+			text = th.Bad.Render(th.Glyphs.Failed + " " + a.told(s.err))
 		}
 		return []string{"", " " + text}
 	}

@@ -114,7 +114,7 @@ func (s *detailScreen) view(a *app, w, h int) []string {
 	th, t := a.th, a.tr
 	if !s.have {
 		if s.err != "" {
-			return append([]string{""}, kit.Bullet(" "+th.Glyphs.Failed, kit.Clean(s.err), w-2)...)
+			return append([]string{""}, kit.Bullet(" "+th.Glyphs.Failed, a.told(s.err), w-2)...)
 		}
 		return []string{"", " " + th.Dim.Render(t.T("Reading the evidence ..."))}
 	}
@@ -149,7 +149,7 @@ func (s *detailScreen) why(a *app, w int) []string {
 		title = t.T("Why is it up?")
 	}
 	out := []string{a.section(title, w)}
-	for _, l := range kit.Wrap(kit.Clean(e.Rule), w-2) {
+	for _, l := range kit.Wrap(a.told(e.Rule), w-2) {
 		out = append(out, " "+th.Strong.Render(l))
 	}
 	if e.Rule == "" {
@@ -208,7 +208,7 @@ func (s *detailScreen) history(a *app, w int) []string {
 			continue
 		}
 		x := hs[i]
-		changes = append(changes, " "+th.Faint.Render(kit.Clock(x.At, a.now))+"  "+th.State(x.State).Render(th.Glyphs.State(x.State)+" "+kit.Pad(a.stateWord(x.State), 9))+kit.Clean(x.Detail))
+		changes = append(changes, " "+th.Faint.Render(kit.Clock(x.At, a.now))+"  "+th.State(x.State).Render(th.Glyphs.State(x.State)+" "+kit.Pad(a.stateWord(x.State), 9))+a.told(x.Detail))
 	}
 	return append(append(out, changes...), "")
 }

@@ -132,7 +132,7 @@ func (a *app) answerLine(kind string, x backend.ServerAnswer, want string, srvW,
 	var l kit.Line
 	l = l.Add(style, "  "+mark+" ").Add(th.Dim, kit.Pad(kind, 14)).Add(th.Text, kit.Pad(x.Server, srvW)+"  ")
 	if x.Error != "" {
-		return l.Add(th.Odd, kit.Clean(x.Error)).Draw(w, nil)
+		return l.Add(th.Odd, a.told(x.Error)).Draw(w, nil)
 	}
 	l = l.Add(th.Text, kit.Pad(strings.Join(x.Values, " "), valW)+"  ").Add(th.Strong, kit.Pad(x.Site, 9))
 	l = l.Add(th.Faint, kit.PadLeft(fmt.Sprintf("TTL %d", x.TTLS), 8))

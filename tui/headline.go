@@ -54,11 +54,11 @@ func (a *app) headline(w int) []string {
 	switch {
 	case len(st.Advice.BlockedBy) > 0:
 		b := st.Advice.BlockedBy[0]
-		advice += th.Dim.Render(" "+t.T("Blocked: ")) + th.Text.Render(kit.Clean(b.Evidence))
+		advice += th.Dim.Render(" "+t.T("Blocked: ")) + th.Text.Render(a.told(b.Evidence))
 	case adviceKey(st.Advice) != "" && st.Run == nil:
 		advice += th.Dim.Render("   "+t.T("press")+" ") + th.Key.Bold(true).Render(adviceKey(st.Advice)) + th.Dim.Render(" "+t.T("to review the plan"))
 	case len(st.Advice.Because) > 0:
-		advice += " " + th.Dim.Render(kit.Clean(st.Advice.Because[0]))
+		advice += " " + th.Dim.Render(a.told(st.Advice.Because[0]))
 	}
 	return []string{kit.Pad(line, w), kit.Pad(advice, w)}
 }

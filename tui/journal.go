@@ -73,7 +73,7 @@ func (s *journalScreen) commands(a *app) []command {
 func (s *journalScreen) view(a *app, w, h int) []string {
 	th, t := a.th, a.tr
 	if s.err != "" {
-		return append([]string{""}, kit.Bullet(" "+th.Glyphs.Failed, kit.Clean(s.err), w-2)...)
+		return append([]string{""}, kit.Bullet(" "+th.Glyphs.Failed, a.told(s.err), w-2)...)
 	}
 	runs := a.data.runs
 	if len(runs) == 0 {

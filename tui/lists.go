@@ -188,11 +188,11 @@ func (s *checksScreen) view(a *app, w, h int) []string {
 			bad++
 		}
 		lines = append(lines, " "+style.Render(mark)+" "+th.Strong.Render(kit.Clean(c.Name)))
-		for _, l := range kit.Wrap(kit.Clean(c.Detail), w-5) {
+		for _, l := range kit.Wrap(a.told(c.Detail), w-5) {
 			lines = append(lines, "   "+th.Dim.Render(l))
 		}
 		if c.Fix != "" {
-			for _, l := range kit.Wrap(t.T("to mend: %s", kit.Clean(c.Fix)), w-5) {
+			for _, l := range kit.Wrap(t.T("to mend: %s", a.told(c.Fix)), w-5) {
 				lines = append(lines, "   "+th.Accent.Render(l))
 			}
 		}
@@ -202,7 +202,7 @@ func (s *checksScreen) view(a *app, w, h int) []string {
 	case s.busy:
 		verdict = th.Dim.Render(t.T("Checking ..."))
 	case s.err != "":
-		verdict = th.Bad.Render(th.Glyphs.Failed + " " + kit.Clean(s.err))
+		verdict = th.Bad.Render(th.Glyphs.Failed + " " + a.told(s.err))
 	case bad > 0:
 		verdict = th.Bad.Render(th.Glyphs.Down + " " + t.T("No: %d checks fail.", bad))
 	case warn > 0:

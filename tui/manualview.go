@@ -119,7 +119,7 @@ func (s *manualScreen) view(a *app, w, h int) []string {
 		}
 	}
 	for _, b := range s.made.BlockedBy {
-		para(th.Glyphs.Failed, t.T("Gate %s refuses: %s", b.Gate, kit.Clean(b.Evidence)), th.Bad.Render)
+		para(th.Glyphs.Failed, t.T("Gate %s refuses: %s", b.Gate, a.told(b.Evidence)), th.Bad.Render)
 	}
 	for _, n := range s.made.Notes {
 		para(th.Glyphs.Degraded, n, th.Warn.Render)
@@ -136,7 +136,7 @@ func (s *manualScreen) view(a *app, w, h int) []string {
 		}
 		lines = append(lines, a.section(fmt.Sprintf("%s  %s", p.Zone, a.manualForm(p)), w))
 		if p.Problem != "" {
-			para(th.Glyphs.Degraded, t.T("No commands: %s", kit.Clean(p.Problem)), th.Warn.Render)
+			para(th.Glyphs.Degraded, t.T("No commands: %s", a.told(p.Problem)), th.Warn.Render)
 		}
 		for _, l := range strings.Split(strings.TrimRight(p.Text, "\n"), "\n") {
 			style := th.Text

@@ -43,7 +43,7 @@ func (s *planScreen) left(a *app, w int) []string {
 	if len(p.Because) > 0 {
 		out = append(out, a.section(t.T("Because"), w))
 		for _, b := range p.Because {
-			for _, l := range kit.Bullet(th.Glyphs.Bullet, kit.Clean(b), w-2) {
+			for _, l := range kit.Bullet(th.Glyphs.Bullet, a.told(b), w-2) {
 				out = append(out, " "+l)
 			}
 		}
@@ -219,7 +219,7 @@ func (s *planScreen) steps(a *app, w int) []string {
 		if parallel(s.plan.Steps, i) {
 			tags += "  " + t.T("in parallel")
 		}
-		lines := kit.Wrap(kit.Clean(st.Title), w-8)
+		lines := kit.Wrap(a.told(st.Title), w-8)
 		for k, text := range lines {
 			var l kit.Line
 			if k == 0 {
@@ -237,12 +237,12 @@ func (s *planScreen) steps(a *app, w int) []string {
 			out = append(out, "     "+th.Faint.Render(tags))
 		}
 		if st.Why != "" {
-			for _, x := range kit.Wrap(kit.Clean(st.Why), w-9) {
+			for _, x := range kit.Wrap(a.told(st.Why), w-9) {
 				out = append(out, strings.Repeat(" ", 7)+th.Dim.Render(x))
 			}
 		}
 		if st.Undo != "" {
-			out = append(out, strings.Repeat(" ", 7)+th.Faint.Render(kit.Cut(t.T("way back: %s", kit.Clean(st.Undo)), w-8)))
+			out = append(out, strings.Repeat(" ", 7)+th.Faint.Render(kit.Cut(t.T("way back: %s", a.told(st.Undo)), w-8)))
 		}
 	}
 	return out

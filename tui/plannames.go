@@ -27,10 +27,10 @@ func (s *planScreen) nameLines(a *app, w int) []string {
 			mark, style = th.Glyphs.Degraded, th.Warn
 		}
 		stops = append(stops, " "+style.Render(mark+" "+x.Name)+"  "+th.Faint.Render(x.Station+"  "+x.Gate))
-		for _, l := range kit.Wrap(kit.Clean(x.Evidence), w-5) {
+		for _, l := range kit.Wrap(a.told(x.Evidence), w-5) {
 			stops = append(stops, "   "+l)
 		}
-		for _, l := range kit.Wrap(t.T("clears when %s", kit.Clean(x.ClearsWhen)), w-5) {
+		for _, l := range kit.Wrap(t.T("clears when %s", a.told(x.ClearsWhen)), w-5) {
 			stops = append(stops, "   "+th.Dim.Render(l))
 		}
 	}
@@ -89,7 +89,7 @@ func (s *planScreen) chooseName(a *app) tea.Cmd {
 	}
 	for _, x := range stopsOf(s.plan) {
 		names = append(names, x.Name)
-		d.items = append(d.items, choice{x.Name, kit.Clean(x.Evidence)})
+		d.items = append(d.items, choice{x.Name, a.told(x.Evidence)})
 	}
 	d.done = func(a *app, i []int) tea.Cmd {
 		name := names[i[0]]

@@ -73,7 +73,7 @@ func (s *planScreen) commands(a *app) []command {
 		start.disabled = t.T("There is no plan.")
 	case len(s.plan.Blocked()) > 0:
 		b := s.plan.Blocked()[0]
-		start.disabled = t.T("Gate %s refuses: %s", b.Gate, kit.Clean(b.Evidence))
+		start.disabled = t.T("Gate %s refuses: %s", b.Gate, a.told(b.Evidence))
 	case a.data.shown != nil && a.data.shown.Run != nil:
 		start.disabled = t.T("run %s is in progress", a.data.shown.Run.ID)
 		if who := kit.Clean(a.data.shown.Run.Holder); who != "" {

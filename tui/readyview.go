@@ -127,13 +127,13 @@ func (s *readyScreen) view(a *app, w, h int) []string {
 				lines = append(lines, " "+th.Good.Render(l))
 			}
 		} else {
-			for _, l := range kit.Wrap(th.Glyphs.Degraded+" "+t.T("a failover to %s could not be taken back: %s", s.ready.To, kit.Clean(strings.Join(b.Because, "; "))), w-2) {
+			for _, l := range kit.Wrap(th.Glyphs.Degraded+" "+t.T("a failover to %s could not be taken back: %s", s.ready.To, a.told(strings.Join(b.Because, "; "))), w-2) {
 				lines = append(lines, " "+th.Warn.Render(l))
 			}
 		}
 	}
 	for _, n := range s.ready.Notes {
-		for _, l := range kit.Wrap(kit.Clean(n), w-2) {
+		for _, l := range kit.Wrap(a.told(n), w-2) {
 			lines = append(lines, " "+th.Dim.Render(l))
 		}
 	}
@@ -166,11 +166,11 @@ func (s *readyScreen) zone(a *app, z backend.ZoneReady, w int) []string {
 	}
 	switch {
 	case z.Problem != "":
-		say(true, false, t.T("not read: %s", z.Problem))
+		say(true, false, t.T("not read: %s", a.told(z.Problem)))
 	case !z.Armable:
-		say(false, false, z.Why)
+		say(false, false, a.told(z.Why))
 	case !z.Fresh:
-		say(false, false, t.T("read first, then written: %s", z.Why))
+		say(false, false, t.T("read first, then written: %s", a.told(z.Why)))
 	default:
 		say(false, true, t.T("a switch of now is made from the reading of %s ago: %d names, %d record sets", ago(z.AgeS), z.Names, z.Sets))
 	}
@@ -191,9 +191,9 @@ func (s *readyScreen) zone(a *app, z backend.ZoneReady, w int) []string {
 	case p.At.IsZero():
 		say(false, false, t.T("no write was tried yet"))
 	case p.OK:
-		say(false, true, t.T("a write went through %s ago: %s", age, p.Detail))
+		say(false, true, t.T("a write went through %s ago: %s", age, a.told(p.Detail)))
 	default:
-		say(true, false, t.T("a write failed %s ago: %s", age, p.Detail))
+		say(true, false, t.T("a write failed %s ago: %s", age, a.told(p.Detail)))
 	}
 	return out
 }

@@ -153,7 +153,7 @@ func (s *runScreen) stepLines(a *app, w int, wrap, notes bool) (lines []string, 
 		}
 		lines = append(lines, s.stepLine(a, st, w, i == s.scroll.Cursor, wrap)...)
 		if st.Error != "" && (notes || st.State == "failed") {
-			for _, l := range kit.Wrap(kit.Clean(st.Error), w-6) {
+			for _, l := range kit.Wrap(a.told(st.Error), w-6) {
 				lines = append(lines, "     "+a.errorStyle(st).Render(l))
 			}
 		}
@@ -204,9 +204,9 @@ func (s *runScreen) stepLine(a *app, st backend.RunStep, w int, selected, wrap b
 	// The right column keeps its width while a step goes from running to done, so that
 	// a title does not wrap anew.
 	room := max(w-4-max(kit.Width(right), 8)-2, 8)
-	title := kit.Wrap(kit.Clean(st.Title), room)
+	title := kit.Wrap(a.told(st.Title), room)
 	if !wrap {
-		title = []string{cutBefore(kit.Clean(st.Title), " (", room)}
+		title = []string{cutBefore(a.told(st.Title), " (", room)}
 	}
 	var out []string
 	for i, text := range title {
@@ -249,7 +249,7 @@ func (s *runScreen) outcome(a *app, w int) []string {
 		}
 		for _, st := range r.Steps {
 			if st.State == "skipped" && r.Skipped > 0 {
-				add(th.Glyphs.Skipped, t.T("skipped: %s: %s", st.Title, st.Error))
+				add(th.Glyphs.Skipped, t.T("skipped: %s: %s", a.told(st.Title), a.told(st.Error)))
 			}
 		}
 		for _, p := range r.RPO {
@@ -261,7 +261,7 @@ func (s *runScreen) outcome(a *app, w int) []string {
 	case backend.RunParked, backend.RunInterrupted, backend.RunRefused, backend.RunCancelled, backend.RunRolledBack:
 		out = append(out, a.section(t.T("What happened"), w))
 		if r.Problem != "" {
-			add(th.Glyphs.Degraded, r.Problem)
+			add(th.Glyphs.Degraded, a.told(r.Problem))
 		}
 	case backend.RunRunning, backend.RunWaiting:
 		return nil
@@ -322,17 +322,17 @@ func (s *runScreen) evidence(a *app, w int) []string {
 		return nil
 	}
 	st := s.run.Steps[s.scroll.Cursor]
-	out := []string{a.section(t.T("Evidence"), w), " " + th.Strong.Render(kit.Cut(kit.Clean(st.Title), w-2))}
+	out := []string{a.section(t.T("Evidence"), w), " " + th.Strong.Render(kit.Cut(a.told(st.Title), w-2))}
 	if st.Error != "" {
-		for _, l := range kit.Wrap(kit.Clean(st.Error), w-4) {
+		for _, l := range kit.Wrap(a.told(st.Error), w-4) {
 			out = append(out, "   "+a.errorStyle(st).Render(l))
 		}
 	}
-	for _, l := range kit.Wrap(kit.Clean(st.Now), w-4) {
+	for _, l := range kit.Wrap(a.told(st.Now), w-4) {
 		out = append(out, "   "+th.Accent.Render(l))
 	}
 	for _, e := range st.Evidence {
-		for _, l := range kit.Wrap(kit.Clean(e), w-4) {
+		for _, l := range kit.Wrap(a.told(e), w-4) {
 			out = append(out, "   "+th.Dim.Render(l))
 		}
 	}

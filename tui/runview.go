@@ -155,7 +155,7 @@ func (s *runScreen) askCommit(a *app) tea.Cmd {
 	lines := []string{t.T("What the run did stays. From then on the way back is a failback.")}
 	for _, x := range s.run.Steps {
 		if x.Phase == string(failoverplan.PhaseCommit) {
-			lines = append(lines, kit.Clean(x.Title))
+			lines = append(lines, a.told(x.Title))
 		}
 	}
 	a.ask(&askDialog{

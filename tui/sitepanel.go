@@ -121,13 +121,13 @@ func (a *app) rowLine(r row, c columns, w int, selected bool) string {
 		l = l.Add(th.Faint, kit.Pad(" "+a.sinceText(r, c), max(c.since+c.age, 0)))
 	case r.state != failoverplan.Up:
 		l = l.Add(th.Dim, kit.Pad(" "+a.sinceText(r, c), c.since+c.age))
-		l = l.Add(th.Text, kit.Cut(" "+kit.Clean(r.part.Detail), w-l.Width()))
+		l = l.Add(th.Text, kit.Cut(" "+a.told(r.part.Detail), w-l.Width()))
 	default:
 		l = l.Add(th.Faint, kit.Pad(" "+a.sinceText(r, c), c.since+c.age))
 		l = l.Add(th.Dim, kit.PadLeft(kit.Latency(r.part.LatencyMS), c.latency))
 		l = a.syncCell(l, r.part.Sync, c)
 		if c.detail > 0 {
-			l = l.Add(th.Faint, kit.Cut("  "+kit.Clean(r.part.Detail), c.detail))
+			l = l.Add(th.Faint, kit.Cut("  "+a.told(r.part.Detail), c.detail))
 		}
 	}
 	if selected {

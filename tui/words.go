@@ -6,6 +6,7 @@ import (
 
 	"github.com/dutyops/dutyops/backend"
 	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/tui/kit"
 )
 
 // The words of the domain. Values this face does not know are shown as they are.
@@ -35,6 +36,9 @@ func (a *app) overrideWord(k string) string {
 	}
 	return k
 }
+
+// told words what the engine says (reasons, steps, evidence, errors), safe to draw.
+func (a *app) told(text string) string { return a.tr.Tell(kit.Clean(text)) }
 
 // riskText says in words what a tier means.
 func riskText(r failoverplan.Risk) string {

@@ -9,12 +9,14 @@ import (
 type Printer struct {
 	lang string
 	text map[string]string
+	told *teller
 }
 
 // New returns the printer of a language: "zh" for Chinese, English for anything else.
 func New(lang string) Printer {
 	if strings.HasPrefix(strings.ToLower(lang), "zh") {
-		return Printer{lang: "zh", text: chinese()}
+		text := chinese()
+		return Printer{lang: "zh", text: text, told: newTeller(zhTold(), text)}
 	}
 	return Printer{lang: "en"}
 }

@@ -53,7 +53,7 @@ func (s *session) leaveOut(ctx context.Context, req *backend.PlanRequest, p *fai
 	for _, x := range p.Stops {
 		if x.LeftOut == "" {
 			names = append(names, x.Name)
-			titles = append(titles, x.Name+": "+kit.Clean(x.Evidence))
+			titles = append(titles, x.Name+": "+s.told(x.Evidence))
 		}
 	}
 	if len(names) == 0 {
@@ -74,7 +74,7 @@ func (s *session) leaveOut(ctx context.Context, req *backend.PlanRequest, p *fai
 func (s *session) showPlan(p *failoverplan.Plan) {
 	s.say("%s from %s to %s", s.word("kind", string(p.Kind)), p.From, p.To)
 	for _, b := range p.Because {
-		s.print("  - " + kit.Clean(b))
+		s.print("  - " + s.told(b))
 	}
 	for _, g := range p.Gates {
 		s.gate(g)
@@ -101,9 +101,9 @@ func (s *session) showPlan(p *failoverplan.Plan) {
 		s.print("  " + c.Provider + " (" + c.Kind + "): " + c.Terms(s.tr.T))
 	}
 	for i, st := range p.Steps {
-		line := fmt.Sprintf("  %d. %s %s: %s", i+1, st.Risk, s.word("phase", string(st.Phase)), kit.Clean(st.Title))
+		line := fmt.Sprintf("  %d. %s %s: %s", i+1, st.Risk, s.word("phase", string(st.Phase)), s.told(st.Title))
 		if st.Undo != "" {
-			line += "; " + s.tr.T("way back: %s", kit.Clean(st.Undo))
+			line += "; " + s.tr.T("way back: %s", s.told(st.Undo))
 		}
 		s.print(line)
 	}
@@ -169,7 +169,7 @@ func (s *session) watch(ctx context.Context, id string) error {
 		for _, st := range r.Steps {
 			if st.State != said[st.ID] && st.State != "pending" {
 				said[st.ID] = st.State
-				s.print(fmt.Sprintf("  %s: %s%s", s.word("step", st.State), kit.Clean(st.Title), suffix(st.Error)))
+				s.print(fmt.Sprintf("  %s: %s%s", s.word("step", st.State), s.told(st.Title), suffix(s.told(st.Error))))
 			}
 		}
 		if r.State != backend.RunRunning && r.State != backend.RunWaiting {
@@ -207,7 +207,7 @@ func (s *session) ended(ctx context.Context, r backend.Run) error {
 		s.say("Recovery clock: %s", kit.Millis(r.RTO.TotalMS))
 	}
 	if r.Problem != "" {
-		s.print(kit.Clean(r.Problem))
+		s.print(s.told(r.Problem))
 	}
 	if r.Next != "" {
 		s.say("Next: %s", kit.Clean(r.Next))
@@ -266,9 +266,9 @@ func (s *session) journal(ctx context.Context) error {
 	}
 	r := runs[i]
 	for _, st := range r.Steps {
-		s.print(fmt.Sprintf("  %s: %s%s", s.word("step", st.State), kit.Clean(st.Title), suffix(st.Error)))
+		s.print(fmt.Sprintf("  %s: %s%s", s.word("step", st.State), s.told(st.Title), suffix(s.told(st.Error))))
 		for _, e := range st.Evidence {
-			s.print("      " + kit.Clean(e))
+			s.print("      " + s.told(e))
 		}
 	}
 	if err := s.report(ctx, r.ID); err != nil {

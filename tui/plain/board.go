@@ -22,7 +22,7 @@ func (s *session) dns(ctx context.Context) error {
 			for _, a := range list {
 				line := fmt.Sprintf("  %s %s: %s %s TTL %d", kind, a.Server, strings.Join(a.Values, " "), a.Site, a.TTLS)
 				if a.Error != "" {
-					line = fmt.Sprintf("  %s %s: %s", kind, a.Server, kit.Clean(a.Error))
+					line = fmt.Sprintf("  %s %s: %s", kind, a.Server, s.told(a.Error))
 				}
 				if a.OldUntil != nil {
 					line += " " + s.tr.T("old until %s", a.OldUntil.In(s.opt.Location).Format("15:04:05"))
@@ -51,7 +51,7 @@ func (s *session) board(b backend.DNSBoard) {
 	if x := b.Services; x != nil {
 		for _, l := range x.Lines {
 			if l.State != "ok" {
-				s.print(fmt.Sprintf("  %s %s: %s", l.Name, l.Address, kit.Clean(l.Error)))
+				s.print(fmt.Sprintf("  %s %s: %s", l.Name, l.Address, s.told(l.Error)))
 			}
 		}
 	}

@@ -128,7 +128,7 @@ func (s *session) announce() bool {
 			s.print("")
 		}
 		said = true
-		s.print(fmt.Sprintf("%s %s: %s", e.At.In(s.opt.Location).Format("15:04:05"), s.word("level", e.Level), kit.Clean(e.Text)))
+		s.print(fmt.Sprintf("%s %s: %s", e.At.In(s.opt.Location).Format("15:04:05"), s.word("level", e.Level), s.told(e.Text)))
 	}
 	st := s.face.Status()
 	if st == nil || st.Warming {
@@ -159,6 +159,9 @@ func (s *session) unseen() []backend.Event {
 	s.seen = ev[len(ev)-1]
 	return ev[from:]
 }
+
+// told words what the engine says, safe to print.
+func (s *session) told(text string) string { return s.tr.Tell(kit.Clean(text)) }
 
 func (s *session) word(context, v string) string {
 	if key := context + "|" + v; s.tr.Lang() != "en" && s.tr.Has(key) {
@@ -237,7 +240,7 @@ func (s *session) menu(ctx context.Context) error {
 		if errors.Is(err, errLeave) {
 			return err
 		}
-		s.print(s.tr.T("Not done: %s", kit.Clean(err.Error())))
+		s.print(s.tr.T("Not done: %s", s.told(err.Error())))
 	}
 	return nil
 }

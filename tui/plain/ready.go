@@ -18,9 +18,9 @@ func (s *session) ready(ctx context.Context) error {
 		s.print(t.T("%s at %s", z.Zone, z.Provider))
 		switch {
 		case z.Problem != "":
-			s.print("  " + t.T("not read: %s", kit.Clean(z.Problem)))
+			s.print("  " + t.T("not read: %s", s.told(z.Problem)))
 		case !z.Fresh:
-			s.print("  " + t.T("read first, then written: %s", kit.Clean(z.Why)))
+			s.print("  " + t.T("read first, then written: %s", s.told(z.Why)))
 		default:
 			s.print("  " + t.T("a switch of now is made from the reading of %s ago: %d names, %d record sets", kit.Age(time.Duration(z.AgeS*float64(time.Second))), z.Names, z.Sets))
 		}
@@ -36,9 +36,9 @@ func (s *session) ready(ctx context.Context) error {
 		case p.At.IsZero():
 			s.print("  " + t.T("no write was tried yet"))
 		case p.OK:
-			s.print("  " + t.T("a write went through %s ago: %s", kit.Age(r.At.Sub(p.At)), kit.Clean(p.Detail)))
+			s.print("  " + t.T("a write went through %s ago: %s", kit.Age(r.At.Sub(p.At)), s.told(p.Detail)))
 		default:
-			s.print("  " + t.T("a write failed %s ago: %s", kit.Age(r.At.Sub(p.At)), kit.Clean(p.Detail)))
+			s.print("  " + t.T("a write failed %s ago: %s", kit.Age(r.At.Sub(p.At)), s.told(p.Detail)))
 		}
 	}
 	s.say("Type read to read every zone now, write to also try a write; an empty line goes back.")

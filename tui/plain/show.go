@@ -31,7 +31,7 @@ func (s *session) verdict(st *backend.Status) {
 	}
 	s.say("Advice: %s", s.word("advice", advice))
 	for _, b := range st.Advice.Because {
-		s.print("  - " + kit.Clean(b))
+		s.print("  - " + s.told(b))
 	}
 	for _, g := range st.Advice.BlockedBy {
 		s.gate(g)
@@ -43,9 +43,9 @@ func (s *session) gate(g failoverplan.Gate) {
 	if !g.Passed {
 		mark = s.tr.T("gate refuses")
 	}
-	line := fmt.Sprintf("  %s: %s: %s", mark, g.Gate, kit.Clean(g.Evidence))
+	line := fmt.Sprintf("  %s: %s: %s", mark, g.Gate, s.told(g.Evidence))
 	if !g.Passed && g.ClearsWhen != "" {
-		line += "; " + s.tr.T("clears when %s", kit.Clean(g.ClearsWhen))
+		line += "; " + s.tr.T("clears when %s", s.told(g.ClearsWhen))
 	}
 	s.print(line)
 }
@@ -69,7 +69,7 @@ func (s *session) status() {
 		s.say("Site %s: %s, %s, %d of %d up", site.Name, s.word("role", site.Role), s.word("state", string(site.State)), up, all)
 		for _, c := range parts(site) {
 			if c.State != failoverplan.Up {
-				s.print(fmt.Sprintf("  %s %s %s: %s", c.Target, s.word("state", string(c.State)), c.Since.In(s.opt.Location).Format("15:04:05"), kit.Clean(c.Detail)))
+				s.print(fmt.Sprintf("  %s %s %s: %s", c.Target, s.word("state", string(c.State)), c.Since.In(s.opt.Location).Format("15:04:05"), s.told(c.Detail)))
 			}
 		}
 	}
@@ -84,7 +84,7 @@ func (s *session) status() {
 		s.print(fmt.Sprintf("  %s %s -> %s", s.tr.T("Upstream"), f.Name, orUnknown(to)))
 	}
 	for _, x := range st.Warnings {
-		s.print("  ! " + kit.Clean(x.Text))
+		s.print("  ! " + s.told(x.Text))
 	}
 	if st.Run != nil {
 		s.say("%s %s in progress", s.word("kind", st.Run.Kind), st.Run.ID)
@@ -130,7 +130,7 @@ func (s *session) why(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.print(fmt.Sprintf("%s: %s. %s", e.Target, s.word("state", string(e.State)), kit.Clean(e.Rule)))
+	s.print(fmt.Sprintf("%s: %s. %s", e.Target, s.word("state", string(e.State)), s.told(e.Rule)))
 	for _, l := range e.Transcript {
 		s.print("  " + kit.Clean(l))
 	}
@@ -142,7 +142,7 @@ func (s *session) why(ctx context.Context) error {
 
 func (s *session) events() {
 	for _, e := range s.face.Events(30) {
-		s.print(fmt.Sprintf("%s %s: %s", e.At.In(s.opt.Location).Format("15:04:05"), s.word("level", e.Level), kit.Clean(e.Text)))
+		s.print(fmt.Sprintf("%s %s: %s", e.At.In(s.opt.Location).Format("15:04:05"), s.word("level", e.Level), s.told(e.Text)))
 	}
 }
 
@@ -152,9 +152,9 @@ func (s *session) checks(ctx context.Context) error {
 		return err
 	}
 	for _, c := range cs {
-		s.print(fmt.Sprintf("%s: %s: %s", c.State, c.Name, kit.Clean(c.Detail)))
+		s.print(fmt.Sprintf("%s: %s: %s", c.State, c.Name, s.told(c.Detail)))
 		if c.Fix != "" {
-			s.print("  " + s.tr.T("to mend: %s", kit.Clean(c.Fix)))
+			s.print("  " + s.tr.T("to mend: %s", s.told(c.Fix)))
 		}
 	}
 	return nil
