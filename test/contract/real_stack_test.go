@@ -28,14 +28,8 @@ import (
 // reason.
 func TestRealStack(t *testing.T) {
 	r := startStack(t)
-	for kinds, pinned := range map[string][]string{
-		"rabbitmq": nil, "kafka": nil, "kafka-connect": nil,
-		"flink": {"flink/source/no-checkpoint"}, // a storage that cannot be written keeps the job from starting
-	} {
-		expect(t, contract.Run(t, r, kinds), pinned)
-	}
-	// A worker of another Kafka would need a third one.
-	expect(t, contract.RunReplaced(t, r, "rabbitmq", "kafka", "flink", "kafka-connect"), []string{"kafka-connect"})
+	expect(t, contract.Run(t, r, "rabbitmq", "kafka", "kafka-connect", "flink"), nil)
+	expect(t, contract.RunReplaced(t, r, "rabbitmq", "kafka", "flink", "kafka-connect"), nil)
 	expect(t, contract.RunRotated(t, rotating{Backend: r}, "rabbitmq", "flink", "kafka-connect"), nil)
 	for _, kind := range []string{"rabbitmq", "kafka-connect", "flink"} {
 		prove(t, r, kind, probes.RoleAny)
@@ -71,7 +65,9 @@ type stack struct {
 	search  map[string]func() (*lab.Search, error)
 	flink   func() (*lab.Flink, error)
 	mirror  func() (*mirror, error)
-	feed    *feedd.Feed
+	// back is the worker at the primary, for the way back.
+	back func() (*lab.Connect, error)
+	feed *feedd.Feed
 }
 
 func (r *stack) Start(t *testing.T, kind string, role probes.Role) (contract.Component, error) {
@@ -180,6 +176,13 @@ func startStack(t *testing.T) *stack {
 		return lab.NewFlink(r.ctx, dir, "primary", filepath.Join(dir, "savepoints"))
 	})
 	r.mirror = sync.OnceValues(func() (*mirror, error) { return r.startMirror(t) })
+	r.back = started(t, r, "Kafka Connect of primary", func() (*lab.Connect, error) {
+		a, err := r.kafka[0]()
+		if err != nil {
+			return nil, err
+		}
+		return lab.NewConnect(r.ctx, dir, a)
+	})
 	return r
 }
 
@@ -358,6 +361,16 @@ func (r *stack) flinkServer(t *testing.T, c *component, role probes.Role) error 
 		}
 		return errors.Join(c.cancelJob(r.ctx, s.URL), run())
 	}
+	checkpoints := func(broken string) func(bool) error {
+		return func(on bool) error {
+			if !on {
+				return s.SetCheckpoints(lab.CheckpointsDone)
+			}
+			// another run, which has completed none yet
+			return errors.Join(s.SetCheckpoints(broken), c.cancelJob(r.ctx, s.URL), run())
+		}
+	}
+	c.own[contract.NoCheckpoint], c.own[contract.CheckpointWaits] = checkpoints(lab.CheckpointsFail), checkpoints(lab.CheckpointsWait)
 	c.own[contract.NoJob] = func(on bool) error {
 		switch {
 		case role == probes.RoleReplica:
@@ -383,6 +396,7 @@ func (r *stack) runJob(s *lab.Flink, k *lab.Kafka) error {
 	return call(r.ctx, s.URL+"/jars/"+url.PathEscape(jars.Files[0].ID)+"/run", http.MethodPost, "", "", map[string]any{
 		"entryClass": lab.IngestClass, "programArgsList": lab.Ingest{
 			Job: "ingest", Site: "primary", Brokers: k.Address, Topic: topic, Feeds: map[string]string{"airline": r.feed.URL()},
+			CheckpointFault: s.CheckpointFault(),
 		}.Args(),
 	})
 }
@@ -416,6 +430,17 @@ func (r *stack) connectServer(t *testing.T, c *component) error {
 		return a.Thaw()
 	}
 	c.own[contract.TaskFailed] = func(on bool) error { return r.breakTask(m, name, on) }
+	worker := m.URL
+	c.own[contract.Replaced] = func(on bool) error {
+		other, err := r.back() // a worker of another Kafka; started for this case alone
+		if err != nil {
+			return err
+		}
+		c.line.SetTarget(hostOf(map[bool]string{true: other.URL, false: worker}[on]))
+		c.line.Set(link.Down) // whoever is connected comes again
+		c.line.Set(link.Pass)
+		return nil
+	}
 	return nil
 }
 

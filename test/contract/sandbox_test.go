@@ -323,13 +323,17 @@ func (c *component) flink(t *testing.T, role probes.Role) error {
 			return run()
 		}
 	}
-	c.own[contract.NoCheckpoint] = func(on bool) error {
-		s.SetCheckpoints(!on)
-		if !on {
-			return nil
+	checkpoints := func(broken flinkd.Checkpoints) func(bool) error {
+		return func(on bool) error {
+			if !on {
+				s.SetCheckpoints(flinkd.CheckpointsDone)
+				return nil
+			}
+			s.SetCheckpoints(broken)
+			return errors.Join(c.cancelJob(t.Context(), s.URL()), run())
 		}
-		return errors.Join(c.cancelJob(t.Context(), s.URL()), run())
 	}
+	c.own[contract.NoCheckpoint], c.own[contract.CheckpointWaits] = checkpoints(flinkd.CheckpointsFail), checkpoints(flinkd.CheckpointsWait)
 	c.own[contract.Replaced] = func(on bool) error {
 		if !on {
 			return nil

@@ -26,28 +26,29 @@ const (
 	Frozen    Fault = "frozen"    // the process is stopped (SIGSTOP): it holds its connections and says nothing
 	Killed    Fault = "killed"    // the process is ended (SIGKILL), and comes back with what it had on disk
 
-	WrongPassword  Fault = "wrong-password"  // the probe's own password is wrong
-	ReadOnly       Fault = "read-only"       // refuses writes
-	ReplicaStopped Fault = "replica-stopped" // replication is stopped
-	SourceGone     Fault = "source-gone"     // the replica's source does not answer
-	Lagging        Fault = "lagging"         // the replica is behind
-	ReplicaBroken  Fault = "replica-broken"  // the replica meets a transaction that it cannot apply
-	ReplicaRefused Fault = "replica-refused" // the source refuses the replica's account
-	ReplicaWrites  Fault = "replica-writes"  // the replica takes writes
-	Crowded        Fault = "crowded"         // all connections are taken
-	MemoryFull     Fault = "memory-full"     // no memory is left for what is written
-	JobFailed      Fault = "job-failed"      // the ingest job fails again and again
-	NoJob          Fault = "no-job"          // the ingest job is not there
-	NoCheckpoint   Fault = "no-checkpoint"   // the ingest job has completed none, and none succeeds
-	DiskAlarm      Fault = "disk-alarm"      // the broker takes no messages: its disk is nearly full
-	MemoryAlarm    Fault = "memory-alarm"    // the broker takes no messages: its memory is full
-	Red            Fault = "red"             // part of the cluster's data is missing
-	Yellow         Fault = "yellow"          // a copy of the data is missing
-	NoIndex        Fault = "no-index"        // the index is gone
-	CopiesBehind   Fault = "copies-behind"   // a broker is away, and with it copies of partitions
-	NoLeader       Fault = "no-leader"       // the broker that is away has a partition's only copy
-	Paused         Fault = "paused"          // the connector is paused
-	TaskFailed     Fault = "task-failed"     // a connector's task has failed
+	WrongPassword   Fault = "wrong-password"   // the probe's own password is wrong
+	ReadOnly        Fault = "read-only"        // refuses writes
+	ReplicaStopped  Fault = "replica-stopped"  // replication is stopped
+	SourceGone      Fault = "source-gone"      // the replica's source does not answer
+	Lagging         Fault = "lagging"          // the replica is behind
+	ReplicaBroken   Fault = "replica-broken"   // the replica meets a transaction that it cannot apply
+	ReplicaRefused  Fault = "replica-refused"  // the source refuses the replica's account
+	ReplicaWrites   Fault = "replica-writes"   // the replica takes writes
+	Crowded         Fault = "crowded"          // all connections are taken
+	MemoryFull      Fault = "memory-full"      // no memory is left for what is written
+	JobFailed       Fault = "job-failed"       // the ingest job fails again and again
+	NoJob           Fault = "no-job"           // the ingest job is not there
+	NoCheckpoint    Fault = "no-checkpoint"    // the ingest job has completed none, and none succeeds
+	CheckpointWaits Fault = "checkpoint-waits" // the ingest job's first checkpoint does not end
+	DiskAlarm       Fault = "disk-alarm"       // the broker takes no messages: its disk is nearly full
+	MemoryAlarm     Fault = "memory-alarm"     // the broker takes no messages: its memory is full
+	Red             Fault = "red"              // part of the cluster's data is missing
+	Yellow          Fault = "yellow"           // a copy of the data is missing
+	NoIndex         Fault = "no-index"         // the index is gone
+	CopiesBehind    Fault = "copies-behind"    // a broker is away, and with it copies of partitions
+	NoLeader        Fault = "no-leader"        // the broker that is away has a partition's only copy
+	Paused          Fault = "paused"           // the connector is paused
+	TaskFailed      Fault = "task-failed"      // a connector's task has failed
 
 	Rotated Fault = "rotated" // the probe's password, or certificates, are others at the server
 )
@@ -180,6 +181,7 @@ func kindCases() []Case {
 		{"flink", src, JobFailed, []probes.Status{probes.StatusDown, probes.StatusDegraded}, "ingest job is", nil},
 		{"flink", src, NoJob, down, "ingest job is not running", nil},
 		{"flink", src, NoCheckpoint, degraded, "is running, but of its checkpoints there is none", nil},
+		{"flink", src, CheckpointWaits, up, "ingest job is running, no checkpoint yet", nil},
 		{"flink", rep, NoJob, up, "ready, no job", nil},
 		{"kafka", "", CopiesBehind, degraded, "partitions have copies that are not in sync", brokerAway},
 		{"kafka", "", NoLeader, down, "no leader for", nil},

@@ -24,6 +24,7 @@ type Flink struct {
 	Savepoints string
 
 	part  Part
+	fault string // the file that tells the ingest job what its checkpoints do
 	jobs  *proc
 	tasks *proc
 }
@@ -122,7 +123,10 @@ func NewFlink(ctx context.Context, dir, site, savepoints string) (*Flink, error)
 	for _, p := range flinkOpens {
 		flags = append(flags, "--add-opens=java.base/"+p+"=ALL-UNNAMED")
 	}
-	f := &Flink{Site: site, URL: "http://" + local(ports[1]), Savepoints: savepoints, part: part}
+	f := &Flink{Site: site, URL: "http://" + local(ports[1]), Savepoints: savepoints, part: part, fault: filepath.Join(d, "checkpoint-fault")}
+	if err := f.SetCheckpoints(CheckpointsDone); err != nil {
+		return nil, err
+	}
 	f.jobs = &proc{
 		name: "flink-jobmanager", dir: d,
 		args:  part.command(256, flags, "org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint", "-c", conf),
@@ -253,6 +257,26 @@ func (f *Flink) KillTasks() { f.tasks.stop(syscall.SIGKILL) }
 // StartTasks starts the task manager again.
 func (f *Flink) StartTasks(ctx context.Context) error { return f.tasks.start(ctx) }
 
+// What checkpoints of a job do that was told of CheckpointFault.
+const (
+	CheckpointsDone = ""
+	CheckpointsFail = "fail"
+	CheckpointsWait = "wait" // neither fail nor end
+)
+
+// SetCheckpoints says what becomes of the checkpoints from the next one on; one that
+// waits goes on at once.
+func (f *Flink) SetCheckpoints(as string) error {
+	next := f.fault + ".next"
+	if err := serverFile(next, as); err != nil {
+		return err
+	}
+	return os.Rename(next, f.fault) // the job never reads half a word
+}
+
+// CheckpointFault is the file of SetCheckpoints, for Ingest.
+func (f *Flink) CheckpointFault() string { return f.fault }
+
 // Freeze holds both processes. Thaw lets them go on.
 func (f *Flink) Freeze() error {
 	if err := f.jobs.freeze(); err != nil {
@@ -281,6 +305,8 @@ type Ingest struct {
 	// and Index the search engine. Both may be left out.
 	JDBC, SQLUser, SQLPasswordFile string
 	Search, Index                  string
+	// CheckpointFault is the file of Flink.SetCheckpoints; "" lets every checkpoint be.
+	CheckpointFault string
 }
 
 // Args are the job's program arguments: job.args of the configuration.
@@ -301,6 +327,7 @@ func (i Ingest) Args() []string {
 		{"sql-password-file", i.SQLPasswordFile},
 		{"search", i.Search},
 		{"index", i.Index},
+		{"checkpoint-fault", i.CheckpointFault},
 	} {
 		if kv[1] != "" {
 			out = append(out, "--"+kv[0], kv[1])

@@ -73,8 +73,7 @@ type Server struct {
 	wg      sync.WaitGroup
 	once    sync.Once
 	err     error
-	// noCheckpoints: every checkpoint fails.
-	noCheckpoints atomic.Bool
+	checkpoints atomic.Int32 // what becomes of them: a Checkpoints
 
 	mu       sync.Mutex
 	jobs     []*job // oldest first
@@ -174,9 +173,18 @@ func (s *Server) FailJob() {
 	}
 }
 
-// SetCheckpoints lets checkpoints be completed, or makes every one fail from now on, as a
-// job's do whose storage cannot be written.
-func (s *Server) SetCheckpoints(on bool) { s.noCheckpoints.Store(!on) }
+// Checkpoints is what becomes of a job's checkpoints.
+type Checkpoints int32
+
+// The first one is as it should be.
+const (
+	CheckpointsDone Checkpoints = iota
+	CheckpointsFail             // as those of a job whose storage cannot be written
+	CheckpointsWait             // they neither fail nor end
+)
+
+// SetCheckpoints says what becomes of the checkpoints from now on.
+func (s *Server) SetCheckpoints(as Checkpoints) { s.checkpoints.Store(int32(as)) }
 
 // HealJob runs a failed newest job again from its last position; it does nothing
 // when the newest job is in any other state.

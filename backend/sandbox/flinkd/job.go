@@ -326,9 +326,13 @@ func (j *job) checkpoint(now time.Time) {
 	j.lastCheck = now
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.s.noCheckpoints.Load() {
+	switch Checkpoints(j.s.checkpoints.Load()) {
+	case CheckpointsFail:
 		j.v.check.failed++
 		return
+	case CheckpointsWait:
+		return
+	case CheckpointsDone:
 	}
 	j.v.check.completed++
 	j.v.check.latest = checkpoint{

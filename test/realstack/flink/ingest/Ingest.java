@@ -7,7 +7,8 @@ import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
  *
  * <p>Arguments: {@code --job NAME --site SITE --feeds NAME=URL,NAME=URL --brokers HOST:PORT
  * --topic TOPIC}, and where they are wanted {@code --jdbc URL --sql-user USER
- * --sql-password-file FILE} and {@code --search URL --index INDEX}.
+ * --sql-password-file FILE} and {@code --search URL --index INDEX}. {@code --checkpoint-fault FILE}
+ * lets checkpoints fail while the file says "fail", and wait while it says "wait".
  *
  * <p>It is at least once: the position in the feeds is checkpointed, and a sink has everything
  * before the checkpoint that says so. A savepoint holds the exact position; without one the job

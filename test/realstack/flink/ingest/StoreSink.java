@@ -108,6 +108,12 @@ final class StoreSink extends RichSinkFunction<Message> implements CheckpointedF
 
   @Override
   public void snapshotState(FunctionSnapshotContext context) throws Exception {
+    while (checkpointFault().equals("wait")) {
+      Thread.sleep(100);
+    }
+    if (checkpointFault().equals("fail")) {
+      throw new java.io.IOException("this checkpoint is to fail");
+    }
     kafka.flush();
     for (Future<RecordMetadata> f : sent) {
       f.get(); // a record that Kafka did not take fails the checkpoint's task, which repeats
@@ -117,6 +123,12 @@ final class StoreSink extends RichSinkFunction<Message> implements CheckpointedF
     forSearch = writeSearch(forSearch);
     savedSql.update(forSql);
     savedSearch.update(forSearch);
+  }
+
+  /** What is to become of a checkpoint now; "" for nothing but what it should. */
+  private String checkpointFault() throws java.io.IOException {
+    String file = options.get("checkpoint-fault");
+    return file == null ? "" : Files.readString(Path.of(file)).strip();
   }
 
   /** Returns what could not be written. */
