@@ -4,11 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/monitor"
+	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/backend/secure"
 	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/dnsproviders"
@@ -96,6 +99,9 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 	for _, m := range c.Mirrors {
 		t.Connectors = append(t.Connectors, m.Connectors...)
 	}
+	if c.Kind == string(failoverplan.Kafka) {
+		t.Heartbeats = func() []string { return e.heartbeats(site, k) }
+	}
 	synced := e.cfg.PolicyFor(k, c.Subsystem, failoverplan.ComponentKind(c.Kind)) == failoverplan.Sync
 	t.Role = func() probes.Role {
 		switch {
@@ -109,6 +115,27 @@ func (e *Engine) componentTarget(site string, k failoverplan.PlatformKind, c con
 		return probes.RoleReplica
 	}
 	return t
+}
+
+// heartbeats are the topics of a site's Kafka that heartbeats of mirrors are looked for in: its
+// own, and those of every site that a connector here copies from.
+func (e *Engine) heartbeats(site string, k failoverplan.PlatformKind) []string {
+	s, _ := e.topo.Site(site)
+	p, _ := s.Platform(k)
+	out := []string{probes.HeartbeatsTopic}
+	for _, c := range p.Components {
+		if c.Kind != failoverplan.KafkaConnect || len(c.Mirrors) == 0 {
+			continue
+		}
+		var known probes.Facts
+		if t, ok := e.mon.Snapshot().Target(failoverplan.Target(site, string(k), c.Name)); ok && t.Last != nil {
+			known = t.Last.Facts
+		}
+		for _, from := range slices.Sorted(maps.Keys(c.Mirrors)) {
+			out = append(out, replication.HeartbeatTopics(known, from, c.Mirrors[from])...)
+		}
+	}
+	return out
 }
 
 // gatewayTLS: a gateway that is asked by address shows the certificate of the names that

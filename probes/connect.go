@@ -150,6 +150,7 @@ func (a *connectAsker) judge(ctx context.Context, c *conv, looks []*connectorLoo
 			for key, at := range l.offsets.positions() {
 				c.offset(l.name+":"+key, at)
 			}
+			c.extra(MirrorSource+l.name, l.offsets.source())
 		}
 	}
 	if len(looks) == 0 {
@@ -196,6 +197,21 @@ func (a *connectAsker) judgeOne(ctx context.Context, c *conv, f *findings, l *co
 	case "":
 		f.add(degraded("connector %s tells no state", l.name))
 	}
+}
+
+// MirrorSource in the keys of Facts.Extra comes before the name of a connector; the value is
+// the name that it has for the cluster that it copies from.
+const MirrorSource = "source of "
+
+// source is what a mirror calls the cluster that it copies from, "" before it has copied.
+func (o *connectorOffsets) source() string {
+	for _, x := range o.Offsets {
+		var topic, alias string
+		if json.Unmarshal(x.Partition["topic"], &topic) == nil && topic != "" && json.Unmarshal(x.Partition["cluster"], &alias) == nil {
+			return alias
+		}
+	}
+	return ""
 }
 
 // positions reads MirrorMaker's source offsets: "topic/partition" -> offset.

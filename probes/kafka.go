@@ -53,6 +53,9 @@ type clusterView struct {
 	silent   []string
 	limit    string // what was not looked at, "" for nothing
 	noTopics error  // why no topic could be looked at
+	disks    *kafkaDisks
+	// heartbeats of mirrors, see Facts.Heartbeats.
+	heartbeats map[string]time.Time
 }
 
 // metadata asks all configured brokers at once and takes the first answer; the
@@ -157,10 +160,12 @@ func (a *kafkaAsker) ask(ctx context.Context, c *conv) answer {
 	var ends, newest kadm.ListedOffsets
 	var endErr error
 	newcomer, err := a.conn.with(ctx, c, func(cl *kgo.Client) error {
-		v, err := a.metadata(ctx, c, cl, append([]string{}, a.t.Topics...))
+		wanted := a.t.heartbeats()
+		v, err := a.metadata(ctx, c, cl, append(append([]string{}, a.t.Topics...), wanted...))
 		if err != nil {
 			return err
 		}
+		beating := a.heartbeats(c, v, wanted)
 		if len(a.t.Topics) == 0 {
 			v.Topics = nil
 			if seen, err := a.anyTopics(ctx, c, cl); err != nil {
@@ -170,18 +175,19 @@ func (a *kafkaAsker) ask(ctx context.Context, c *conv) answer {
 			}
 		}
 		view, ends, newest, endErr = v, nil, nil, nil
-		topics := existing(v)
-		if len(a.t.Topics) == 0 || len(topics) == 0 {
-			a.brokers(ctx, c, cl, v)
-			return nil
-		}
 		adm := kadm.NewClient(cl)
-		c.asked("end offsets and newest time stamps of %s", strings.Join(topics, ", "))
-		parallel(
-			func() error { a.brokers(ctx, c, cl, v); return nil },
-			func() error { ends, endErr = adm.ListEndOffsets(ctx, topics...); return nil },
-			func() error { newest, _ = adm.ListMaxTimestampOffsets(ctx, topics...); return nil },
-		)
+		var more []func() error
+		if topics := existing(v); len(a.t.Topics) > 0 && len(topics) > 0 {
+			c.asked("end offsets and newest time stamps of %s", strings.Join(topics, ", "))
+			more = append(more,
+				func() error { ends, endErr = adm.ListEndOffsets(ctx, topics...); return nil },
+				func() error { newest, _ = adm.ListMaxTimestampOffsets(ctx, topics...); return nil })
+		}
+		if len(beating) > 0 {
+			more = append(more, func() error { v.heartbeats = newestHeartbeats(ctx, c, adm, beating); return nil })
+		}
+		parallel(more...)
+		a.brokers(ctx, c, cl, v) // last: a broker answers a connection's questions in their order
 		return nil
 	})
 	if err != nil {
@@ -229,13 +235,17 @@ func (a *kafkaAsker) facts(c *conv, v *clusterView, ends, newest kadm.ListedOffs
 		}
 	})
 	newest.Each(func(o kadm.ListedOffset) {
-		if o.Err != nil || o.Timestamp <= 0 || o.Timestamp > 1e14 {
-			return
-		}
-		if at := time.UnixMilli(o.Timestamp).UTC(); at.After(c.facts.NewestAt) {
+		if at, ok := stamp(o); ok && at.After(c.facts.NewestAt) {
 			c.facts.NewestAt = at
 		}
 	})
+	for topic, at := range v.heartbeats {
+		if c.facts.Heartbeats == nil {
+			c.facts.Heartbeats = map[string]time.Time{}
+		}
+		c.facts.Heartbeats[clean(topic, 120)] = at
+		c.extra("newest in "+topic, at.Format(time.RFC3339)+", "+ago(c.start.Sub(at)))
+	}
 	if len(c.facts.Offsets) > 0 {
 		c.got("%d end offsets", len(c.facts.Offsets))
 	}

@@ -3,6 +3,7 @@ package probes
 import (
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -117,5 +118,23 @@ func TestKafkaBrokersUntold(t *testing.T) {
 	wantAnswer(t, r, StatusUp, "3 brokers, 2 partitions, all with a leader")
 	if r.Facts.Extra["disks"] != "" {
 		t.Errorf("facts %v", r.Facts.Extra)
+	}
+}
+
+// Brokers that are silent about their disks do not hold up what matters more on the same
+// connection.
+func TestKafkaBrokersSilent(t *testing.T) {
+	c, brokers := kafkaCluster(t)
+	hold := make(chan struct{})
+	t.Cleanup(func() { close(hold) })
+	c.ControlKey(int16(kmsg.DescribeLogDirs), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		c.SleepControl(func() { <-hold })
+		return nil, nil, false
+	})
+	r := ask(t, must(t, Target{Kind: "kafka", Brokers: brokers, Topics: []string{"flight.messages"}}), 4*time.Second)
+	wantAnswer(t, r, StatusUp, "3 brokers, 2 partitions, all with a leader")
+	if len(r.Facts.Offsets) != 2 {
+		t.Errorf("offsets %v", r.Facts.Offsets)
 	}
 }

@@ -57,6 +57,9 @@ type Facts struct {
 	Offsets map[string]int64 `json:"offsets,omitempty"`
 	// NewestAt is the time stamp of the newest record or document.
 	NewestAt time.Time `json:"newest_at,omitzero"`
+	// Heartbeats are the time stamps of the newest heartbeats of MirrorMaker, by topic: those
+	// of HeartbeatsTopic were written here, those of HeartbeatsFrom came through a mirror.
+	Heartbeats map[string]time.Time `json:"heartbeats,omitempty"`
 	// Count: documents, queued messages, keys.
 	Count *int64 `json:"count,omitempty"`
 	// Parts: connector or job name -> state in the component's own word (RUNNING, PAUSED, FAILED ...).
@@ -131,6 +134,10 @@ type Target struct {
 	Expect []string
 	// kafka: topics whose end offsets and newest time stamps are read.
 	Topics []string
+	// kafka: topics that MirrorMaker's heartbeats are looked for in; they need not be there. It is
+	// asked at each probe, as the names are those that the mirrors have for their sources. nil:
+	// none.
+	Heartbeats func() []string
 	// kafka-connect: connectors to look at; empty = all.
 	Connectors []string
 	// flink: the ingest job, which must be RUNNING when Role says RoleSource.

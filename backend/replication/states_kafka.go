@@ -22,6 +22,7 @@ func (p *pair) kafka() {
 		return
 	}
 	f := look.Facts
+	beat := p.heartbeat(f, connectors)
 	p.dstAt = look.At // how far the copy is, Connect tells
 	for _, c := range connectors {
 		switch word := f.Parts[c]; word {
@@ -40,9 +41,13 @@ func (p *pair) kafka() {
 	if !p.live {
 		p.w.reach(copied(f, connectors))
 		p.say(failoverplan.Streaming, UnknownLag, "%s does not answer", p.s.From)
+		if !beat.through.IsZero() {
+			p.s.Detail += "; the last heartbeat that came through is of " + beat.through.Local().Format("15:04:05")
+		}
 		return
 	}
 	p.mirrorLag(f, connectors)
+	p.trust(beat)
 }
 
 // mirror finds the kafka-connect component at the receiving site that copies from the source.

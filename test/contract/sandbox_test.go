@@ -229,6 +229,14 @@ func (c *component) kafka(t *testing.T) error {
 		}
 	}
 	c.own[contract.CopiesBehind], c.own[contract.NoLeader] = look(kafkad.CopiesBehind), look(kafkad.CopiesGone)
+	disk := func(broken kafkad.Disk) func(bool) error {
+		return func(on bool) error {
+			k.SetDisk(map[bool]kafkad.Disk{true: broken, false: kafkad.DefaultDisk}[on])
+			return nil
+		}
+	}
+	c.own[contract.LogDirOffline] = disk(kafkad.Disk{Free: 50 << 30, Total: 100 << 30, Lost: true})
+	c.own[contract.DiskNearlyFull] = disk(kafkad.Disk{Free: 1 << 30, Total: 100 << 30})
 	c.target.Brokers, c.target.Topics = k.Brokers(), []string{"flight.messages"}
 	return nil
 }

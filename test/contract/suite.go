@@ -26,29 +26,31 @@ const (
 	Frozen    Fault = "frozen"    // the process is stopped (SIGSTOP): it holds its connections and says nothing
 	Killed    Fault = "killed"    // the process is ended (SIGKILL), and comes back with what it had on disk
 
-	WrongPassword   Fault = "wrong-password"   // the probe's own password is wrong
-	ReadOnly        Fault = "read-only"        // refuses writes
-	ReplicaStopped  Fault = "replica-stopped"  // replication is stopped
-	SourceGone      Fault = "source-gone"      // the replica's source does not answer
-	Lagging         Fault = "lagging"          // the replica is behind
-	ReplicaBroken   Fault = "replica-broken"   // the replica meets a transaction that it cannot apply
-	ReplicaRefused  Fault = "replica-refused"  // the source refuses the replica's account
-	ReplicaWrites   Fault = "replica-writes"   // the replica takes writes
-	Crowded         Fault = "crowded"          // all connections are taken
-	MemoryFull      Fault = "memory-full"      // no memory is left for what is written
-	JobFailed       Fault = "job-failed"       // the ingest job fails again and again
-	NoJob           Fault = "no-job"           // the ingest job is not there
-	NoCheckpoint    Fault = "no-checkpoint"    // the ingest job has completed none, and none succeeds
-	CheckpointWaits Fault = "checkpoint-waits" // the ingest job's first checkpoint does not end
-	DiskAlarm       Fault = "disk-alarm"       // the broker takes no messages: its disk is nearly full
-	MemoryAlarm     Fault = "memory-alarm"     // the broker takes no messages: its memory is full
-	Red             Fault = "red"              // part of the cluster's data is missing
-	Yellow          Fault = "yellow"           // a copy of the data is missing
-	NoIndex         Fault = "no-index"         // the index is gone
-	CopiesBehind    Fault = "copies-behind"    // a broker is away, and with it copies of partitions
-	NoLeader        Fault = "no-leader"        // the broker that is away has a partition's only copy
-	Paused          Fault = "paused"           // the connector is paused
-	TaskFailed      Fault = "task-failed"      // a connector's task has failed
+	WrongPassword   Fault = "wrong-password"        // the probe's own password is wrong
+	ReadOnly        Fault = "read-only"             // refuses writes
+	ReplicaStopped  Fault = "replica-stopped"       // replication is stopped
+	SourceGone      Fault = "source-gone"           // the replica's source does not answer
+	Lagging         Fault = "lagging"               // the replica is behind
+	ReplicaBroken   Fault = "replica-broken"        // the replica meets a transaction that it cannot apply
+	ReplicaRefused  Fault = "replica-refused"       // the source refuses the replica's account
+	ReplicaWrites   Fault = "replica-writes"        // the replica takes writes
+	Crowded         Fault = "crowded"               // all connections are taken
+	MemoryFull      Fault = "memory-full"           // no memory is left for what is written
+	JobFailed       Fault = "job-failed"            // the ingest job fails again and again
+	NoJob           Fault = "no-job"                // the ingest job is not there
+	NoCheckpoint    Fault = "no-checkpoint"         // the ingest job has completed none, and none succeeds
+	CheckpointWaits Fault = "checkpoint-waits"      // the ingest job's first checkpoint does not end
+	DiskAlarm       Fault = "disk-alarm"            // the broker takes no messages: its disk is nearly full
+	MemoryAlarm     Fault = "memory-alarm"          // the broker takes no messages: its memory is full
+	Red             Fault = "red"                   // part of the cluster's data is missing
+	Yellow          Fault = "yellow"                // a copy of the data is missing
+	NoIndex         Fault = "no-index"              // the index is gone
+	CopiesBehind    Fault = "copies-behind"         // a broker is away, and with it copies of partitions
+	NoLeader        Fault = "no-leader"             // the broker that is away has a partition's only copy
+	LogDirOffline   Fault = "log-directory-offline" // a broker cannot write one of its log directories
+	DiskNearlyFull  Fault = "disk-nearly-full"      // hardly any of a broker's disk is free
+	Paused          Fault = "paused"                // the connector is paused
+	TaskFailed      Fault = "task-failed"           // a connector's task has failed
 
 	Rotated Fault = "rotated" // the probe's password, or certificates, are others at the server
 )
@@ -185,6 +187,8 @@ func kindCases() []Case {
 		{"flink", rep, NoJob, up, "ready, no job", nil},
 		{"kafka", "", CopiesBehind, degraded, "partitions have copies that are not in sync", brokerAway},
 		{"kafka", "", NoLeader, down, "no leader for", nil},
+		{"kafka", "", LogDirOffline, degraded, "has lost its log directory /", nil},
+		{"kafka", "", DiskNearlyFull, degraded, "is nearly full: 1 % free", nil},
 		{"kafka-connect", "", Paused, up, "1 paused", nil},
 		{"kafka-connect", "", TaskFailed, degraded, "failed", nil},
 		{"kafka-connect", "", SourceGone, []probes.Status{probes.StatusUp, probes.StatusDegraded}, "", nil},
@@ -263,8 +267,8 @@ func (c Case) run(t *testing.T, comp Component) bool {
 		secret, _ = tg.Password()
 	}
 	broken := p
-	if c.Fault == Refuse || c.Fault == Crowded {
-		broken = open(t, tg) // as one sees it who has no connection from before
+	if slices.Contains([]Fault{Refuse, Crowded, CopiesBehind, LogDirOffline, DiskNearlyFull}, c.Fault) {
+		broken = open(t, tg) // as one sees it who has no connection from before, and has not looked yet
 	}
 	until(t, broken, budget(c.Fault), "broken", c.verdict(t, secret))
 	healed = true

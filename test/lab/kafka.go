@@ -6,10 +6,12 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -39,7 +41,8 @@ listeners=PLAINTEXT://127.0.0.1:%[1]d,CONTROLLER://127.0.0.1:%[2]d
 	kafkaFurther = `process.roles=broker
 node.id=2
 listeners=PLAINTEXT://127.0.0.1:%[1]d
-` + kafkaConf
+` + kafkaConf + `log.dirs=%[3]s/data,%[3]s/data-2
+`
 )
 
 const kafkaConf = `controller.quorum.voters=1@127.0.0.1:%[2]d
@@ -71,6 +74,50 @@ func NewKafka(ctx context.Context, dir, site string) (*Kafka, error) {
 // Further prepares a second broker of k's cluster in dir, which is no controller.
 func (k *Kafka) Further(ctx context.Context, dir string) (*Kafka, error) {
 	return newKafka(ctx, dir, k.Site, k.Site+"-kafka-2", k)
+}
+
+// LoseDisk makes the second log directory of a further broker one that cannot be written,
+// and waits until the broker has found out and taken it offline.
+func (k *Kafka) LoseDisk(ctx context.Context) error {
+	if err := os.Chmod(filepath.Join(k.dir, "data-2"), 0); err != nil {
+		return err
+	}
+	n := 0
+	return Await(ctx, 30*time.Second, "the log directory goes offline", func(ctx context.Context) string {
+		n++ // the directory with the fewest partitions is tried first for a new one
+		if err := k.CreateTopicOn(ctx, fmt.Sprintf("further-%d-%d", time.Now().UnixNano(), n), 2); err != nil {
+			return err.Error()
+		}
+		return k.onlineDirs(ctx)
+	})
+}
+
+// onlineDirs is "" when a log directory of the second broker is offline.
+func (k *Kafka) onlineDirs(ctx context.Context) string {
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.Address), kgo.DisableClientMetrics())
+	if err != nil {
+		return err.Error()
+	}
+	defer c.Close()
+	dirs, err := kadm.NewClient(c).DescribeBrokerLogDirs(ctx, 2, nil)
+	if err != nil {
+		return err.Error()
+	}
+	for _, d := range dirs {
+		if errors.Is(d.Err, kerr.KafkaStorageError) {
+			return ""
+		}
+	}
+	return fmt.Sprintf("all of %d are online", len(dirs))
+}
+
+// RestoreDisk ends LoseDisk: a broker takes a directory back when it starts.
+func (k *Kafka) RestoreDisk(ctx context.Context) error {
+	if err := os.Chmod(filepath.Join(k.dir, "data-2"), 0o700); err != nil {
+		return err
+	}
+	k.Kill()
+	return k.Start(ctx)
 }
 
 // kafkaGuard adds a listener with SASL PLAIN and SCRAM to one without: whoever comes by the latter

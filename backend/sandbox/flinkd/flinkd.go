@@ -62,17 +62,17 @@ type Options struct {
 
 // Server is a running session cluster. All methods are safe for concurrent use.
 type Server struct {
-	o       Options
-	url     string
-	srv     *http.Server
-	client  *http.Client
-	kafka   *producer
-	workers []*worker
-	ctx     context.Context
-	cancel  context.CancelFunc
-	wg      sync.WaitGroup
-	once    sync.Once
-	err     error
+	o           Options
+	url         string
+	srv         *http.Server
+	client      *http.Client
+	kafka       *producer
+	workers     []*worker
+	ctx         context.Context
+	cancel      context.CancelFunc
+	wg          sync.WaitGroup
+	once        sync.Once
+	err         error
 	checkpoints atomic.Int32 // what becomes of them: a Checkpoints
 
 	mu       sync.Mutex
