@@ -53,7 +53,6 @@ type clusterView struct {
 	silent   []string
 	limit    string // what was not looked at, "" for nothing
 	noTopics error  // why no topic could be looked at
-	disks    *kafkaDisks
 	// heartbeats of mirrors, see Facts.Heartbeats.
 	heartbeats map[string]time.Time
 }

@@ -166,7 +166,7 @@ func (st *site) startSearch(c componentSpec) error {
 func (st *site) startKafka(c componentSpec) error {
 	k, err := kafkad.Start(kafkad.Options{
 		Brokers: brokersPerSite, ClusterID: "sandbox-" + st.name,
-		Topics:         map[string]int32{topicMessages: partitions},
+		Topics:         map[string]int32{topicMessages: partitions, "heartbeats": 1},
 		RetentionBytes: 2 << 20, Sweep: 10 * time.Second, // most of an hour at the usual rate; see ledgerEvery
 		Advertise: func(real string) (string, error) {
 			l, err := st.s.link(real, st.target(c.key()))

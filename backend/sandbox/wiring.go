@@ -166,6 +166,10 @@ func (st *site) startConnect() error {
 			},
 		})
 	}
+	// For the way back, and so that the mirrors of others have something to show that they work.
+	mirrors = append(mirrors, connectd.Connector{
+		Heartbeat: true, Name: "heartbeats", SourceAlias: st.s.sites[0].name, TargetAlias: st.name, TargetBrokers: st.kafka.Brokers(),
+	})
 	srv, err := connectd.Start(connectd.Options{ClusterID: "sandbox-" + st.name, Connectors: mirrors, FlushEvery: flushEvery})
 	if err != nil {
 		return err

@@ -453,14 +453,20 @@ func (r *stack) connectServer(t *testing.T, c *component) error {
 
 // breakTask gives the task a consumer setting that it cannot live with.
 func (r *stack) breakTask(m *mirror, name string, on bool) error {
+	return r.configure(m, name, map[string]string{"source.consumer.max.poll.records": "-1"}, on)
+}
+
+// configure adds settings to a connector, or takes them away and starts it again.
+func (r *stack) configure(m *mirror, name string, settings map[string]string, on bool) error {
 	var config map[string]string
 	if err := fetch(r.ctx, m.URL+"/connectors/"+name+"/config", &config); err != nil {
 		return err
 	}
-	const key = "source.consumer.max.poll.records"
-	delete(config, key)
-	if on {
-		config[key] = "-1"
+	for key, value := range settings {
+		delete(config, key)
+		if on {
+			config[key] = value
+		}
 	}
 	if err := call(r.ctx, m.URL+"/connectors/"+name+"/config", http.MethodPut, "", "", config); err != nil || on {
 		return err
@@ -502,5 +508,40 @@ func TestRealMirrorActions(t *testing.T) {
 	}
 	contract.MirrorActions(t, contract.MirrorPair{
 		Connect: connectEndpoint(m.URL), Connector: lab.MirrorNames("primary")[0], Topic: topic, Source: []string{a.Address}, Target: []string{b.Address},
+	})
+}
+
+// A mirror that runs and copies nothing has read all that it knows of; its heartbeats tell.
+func TestRealHeartbeats(t *testing.T) {
+	r := startStack(t)
+	m, err := r.mirror()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, aerr := r.kafka[0]()
+	b, berr := r.kafka[1]()
+	back, err := r.back()
+	if err := errors.Join(aerr, berr, err); err != nil {
+		t.Fatal(err)
+	}
+	if err := back.Heartbeats(r.ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	name := lab.MirrorNames("primary")[0]
+	contract.Heartbeats(t, contract.HeartbeatPair{
+		Source: []string{a.Address}, Target: []string{b.Address}, Topics: []string{topic}, Connect: m.URL, Connector: name,
+		Stop: func(on bool) error {
+			return call(r.ctx, m.URL+"/connectors/"+name+"/"+map[bool]string{true: "stop", false: "resume"}[on], http.MethodPut, "", "", nil)
+		},
+		// The source keeps every answer until it is larger than all that there is.
+		Stall: func(on bool) error {
+			return r.configure(m, name, map[string]string{"source.consumer.fetch.min.bytes": "50000000", "source.consumer.fetch.max.wait.ms": "600000"}, on)
+		},
+		Freeze: func(on bool) error {
+			if on {
+				return a.Freeze()
+			}
+			return a.Thaw()
+		},
 	})
 }

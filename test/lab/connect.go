@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -70,35 +71,48 @@ func NewConnect(ctx context.Context, dir string, kafka *Kafka) (*Connect, error)
 	return c, nil
 }
 
-// MirrorNames are the connectors that Mirror makes for copies from a site: records,
-// heartbeats, checkpoints.
+// MirrorNames are the connectors that are stopped and started with the direction of copies
+// from a site: records, checkpoints.
 func MirrorNames(from string) []string {
-	return []string{"mirror-from-" + from, "heartbeats-from-" + from, "checkpoints-from-" + from}
+	return []string{"mirror-from-" + from, "checkpoints-from-" + from}
 }
 
 // Mirror makes the three MirrorMaker 2 connectors that copy topics (a list of regular
-// expressions) from another site's Kafka into this one's, in the initial state "RUNNING"
-// or "STOPPED".
+// expressions) from another site's Kafka into this one's, those of MirrorNames in the initial
+// state "RUNNING" or "STOPPED". The heartbeats always run: see Heartbeats.
 func (c *Connect) Mirror(ctx context.Context, from *Kafka, topics, state string) error {
 	names := MirrorNames(from.Site)
-	for i, class := range []string{"MirrorSourceConnector", "MirrorHeartbeatConnector", "MirrorCheckpointConnector"} {
-		config := map[string]string{
-			"connector.class":      "org.apache.kafka.connect.mirror." + class,
-			"source.cluster.alias": from.Site, "source.cluster.bootstrap.servers": from.Address,
-			"target.cluster.alias": c.Site, "target.cluster.bootstrap.servers": c.kafka.Address,
-			"topics": topics, "tasks.max": "1",
-			"replication.factor": "1", "offset-syncs.topic.replication.factor": "1",
-			"heartbeats.topic.replication.factor": "1", "checkpoints.topic.replication.factor": "1",
-			"replication.policy.class":        "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
-			"refresh.topics.interval.seconds": "5", "refresh.groups.interval.seconds": "5",
-			"emit.heartbeats.interval.seconds": "1", "emit.checkpoints.interval.seconds": "1",
-			"sync.topic.configs.enabled": "false", "sync.topic.acls.enabled": "false",
-			"source.consumer.metadata.max.age.ms": "2000", "offset.lag.max": "0",
-		}
-		ask := map[string]any{"name": names[i], "config": config, "initial_state": state}
-		if err := postJSON(ctx, c.URL+"/connectors", ask, nil); err != nil {
-			return fmt.Errorf("make connector %s: %w", names[i], err)
-		}
+	return errors.Join(
+		c.connector(ctx, names[0], "MirrorSourceConnector", from, topics, state),
+		c.connector(ctx, names[1], "MirrorCheckpointConnector", from, topics, state),
+		c.Heartbeats(ctx, from),
+	)
+}
+
+// Heartbeats makes the connector that writes heartbeats into this site's Kafka. They show
+// the mirrors that copy from here at work: it is of no use to those that copy from the other
+// site, and is not stopped with them.
+func (c *Connect) Heartbeats(ctx context.Context, other *Kafka) error {
+	return c.connector(ctx, "heartbeats-from-"+other.Site, "MirrorHeartbeatConnector", other, "", "RUNNING")
+}
+
+func (c *Connect) connector(ctx context.Context, name, class string, from *Kafka, topics, state string) error {
+	config := map[string]string{
+		"connector.class":      "org.apache.kafka.connect.mirror." + class,
+		"source.cluster.alias": from.Site, "source.cluster.bootstrap.servers": from.Address,
+		"target.cluster.alias": c.Site, "target.cluster.bootstrap.servers": c.kafka.Address,
+		"topics": topics, "tasks.max": "1",
+		"replication.factor": "1", "offset-syncs.topic.replication.factor": "1",
+		"heartbeats.topic.replication.factor": "1", "checkpoints.topic.replication.factor": "1",
+		"replication.policy.class":        "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
+		"refresh.topics.interval.seconds": "5", "refresh.groups.interval.seconds": "5",
+		"emit.heartbeats.interval.seconds": "1", "emit.checkpoints.interval.seconds": "1",
+		"sync.topic.configs.enabled": "false", "sync.topic.acls.enabled": "false",
+		"source.consumer.metadata.max.age.ms": "2000", "offset.lag.max": "0",
+	}
+	ask := map[string]any{"name": name, "config": config, "initial_state": state}
+	if err := postJSON(ctx, c.URL+"/connectors", ask, nil); err != nil {
+		return fmt.Errorf("make connector %s: %w", name, err)
 	}
 	return nil
 }

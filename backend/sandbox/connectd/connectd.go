@@ -34,19 +34,26 @@ const (
 // DialFunc opens a connection, for a link of its own between two sites.
 type DialFunc func(ctx context.Context, network, addr string) (net.Conn, error)
 
-// Connector is one MirrorSourceConnector.
+// Connector is one MirrorSourceConnector, or one MirrorHeartbeatConnector.
 type Connector struct {
+	// Heartbeat makes it the latter: it writes a heartbeat to the target's topic "heartbeats"
+	// every second, and needs neither topics nor the source's brokers.
+	Heartbeat bool
+
 	Name                     string
 	SourceAlias, TargetAlias string
 	SourceBrokers            []string
 	TargetBrokers            []string
-	// Topics to copy, by their exact names.
+	// Topics to copy, by their exact names. The source's heartbeats are copied beside them,
+	// to ALIAS.heartbeats, where the source has any when the task starts.
 	Topics []string
 	// State to begin in; "" is Running.
 	State State
 	// SourceDial opens connections to the source cluster; nil dials directly. Brokers
 	// other than the seeds are asked for by the addresses they advertise.
 	SourceDial DialFunc
+	// TargetDial is the same for the target, of a heartbeat connector.
+	TargetDial DialFunc
 }
 
 // Options of Start.
@@ -98,7 +105,8 @@ func Start(o Options) (*Server, error) {
 			c.State = Running
 		}
 		known := slices.Contains([]State{Running, Paused, Stopped}, c.State)
-		if c.Name == "" || !known || len(c.Topics) == 0 || len(c.SourceBrokers) == 0 || len(c.TargetBrokers) == 0 || s.connectors[c.Name] != nil {
+		reads := len(c.Topics) > 0 && len(c.SourceBrokers) > 0
+		if c.Name == "" || !known || !reads && !c.Heartbeat || len(c.TargetBrokers) == 0 || s.connectors[c.Name] != nil {
 			return nil, fmt.Errorf("connect: connector %q: a unique name, topics, brokers at both ends and a state of RUNNING, PAUSED or STOPPED are needed", c.Name)
 		}
 		s.connectors[c.Name] = newConnector(s, c)

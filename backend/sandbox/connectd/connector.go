@@ -81,7 +81,11 @@ func (c *connector) toLocked(st State, again bool) {
 			if old != nil {
 				<-old.done // never two loops at once
 			}
-			c.mirror(ctx, t)
+			if c.o.Heartbeat {
+				c.beat(ctx, t)
+			} else {
+				c.mirror(ctx, t)
+			}
 		}()
 	}
 }

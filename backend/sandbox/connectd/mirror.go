@@ -96,7 +96,10 @@ func (c *connector) attempt(ctx context.Context, t *task, topics []string) error
 	defer source.Close()
 
 	parts, ok := c.partitions(ctx, t, source, topics)
-	if !ok || !c.ensure(ctx, t, target, parts) {
+	if ok && hasHeartbeats(ctx, t, source) {
+		parts[heartbeats] = 1
+	}
+	if !ok || !c.ensure(ctx, t, target, parts, c.remote) {
 		return nil
 	}
 	source.AddConsumePartitions(c.begin(parts))
@@ -135,15 +138,16 @@ func orMissing(err error) error {
 	return err
 }
 
-// ensure makes the topics at the target as they are at the source.
-func (c *connector) ensure(ctx context.Context, t *task, cl *kgo.Client, parts map[string]int32) bool {
+// ensure makes the topics at the target as they are at the source, under the names that they
+// have there.
+func (c *connector) ensure(ctx context.Context, t *task, cl *kgo.Client, parts map[string]int32, called func(string) string) bool {
 	t.want(&t.target, nil)
 	adm := kadm.NewClient(cl)
 	for ctx.Err() == nil {
 		var err error
 		for name, n := range parts {
 			try, cancel := context.WithTimeout(ctx, setupTry)
-			_, e := adm.CreateTopic(try, n, -1, nil, name)
+			_, e := adm.CreateTopic(try, n, -1, nil, called(name))
 			cancel()
 			if e != nil && !errors.Is(e, kerr.TopicAlreadyExists) {
 				err = e
@@ -241,7 +245,7 @@ func (c *connector) write(ctx context.Context, t *task, target *kgo.Client, recs
 	for _, r := range recs {
 		tp, offset := topicPartition{r.Topic, r.Partition}, r.Offset
 		out := &kgo.Record{
-			Topic: r.Topic, Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
+			Topic: c.remote(r.Topic), Partition: r.Partition, Key: r.Key, Value: r.Value, Headers: r.Headers, Timestamp: r.Timestamp,
 		}
 		target.Produce(context.WithoutCancel(ctx), out, func(_ *kgo.Record, err error) {
 			defer left.Done()

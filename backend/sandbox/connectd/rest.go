@@ -14,8 +14,11 @@ import (
 // release is the version this server says it is.
 const release = "4.1.1"
 
-// sourceClass is the class of every connector here.
-const sourceClass = "org.apache.kafka.connect.mirror.MirrorSourceConnector"
+// The classes of the connectors here.
+const (
+	sourceClass    = "org.apache.kafka.connect.mirror.MirrorSourceConnector"
+	heartbeatClass = "org.apache.kafka.connect.mirror.MirrorHeartbeatConnector"
+)
 
 // object is a JSON object of an answer.
 type object = map[string]any
@@ -103,7 +106,7 @@ func (s *Server) root(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) plugins(w http.ResponseWriter, _ *http.Request) {
-	reply(w, http.StatusOK, []object{{"class": sourceClass, "type": "source", "version": release}})
+	reply(w, http.StatusOK, []object{{"class": heartbeatClass, "type": "source", "version": release}, {"class": sourceClass, "type": "source", "version": release}})
 }
 
 // list answers the names, or with ?expand=status and =info a document per name.
@@ -161,6 +164,9 @@ func (c *connector) settings() map[string]string {
 		"target.cluster.bootstrap.servers": strings.Join(c.o.TargetBrokers, ","),
 		"topics":                           strings.Join(c.topics, ","),
 		"replication.policy.class":         "org.apache.kafka.connect.mirror.IdentityReplicationPolicy",
+	}
+	if c.o.Heartbeat {
+		m["connector.class"] = heartbeatClass
 	}
 	for k, v := range c.config {
 		if _, fixed := m[k]; !fixed {
