@@ -133,6 +133,21 @@ func TestBlockedPlanSaysWhatClearsIt(t *testing.T) {
 	}
 }
 
+// The links' passwords are renewed from the palette, after a question with a reason.
+func TestLinksAreRenewedFromThePalette(t *testing.T) {
+	r := newRig(t, 120, 40, Options{}, demo.Options{})
+	r.press(":")
+	r.press("text:renew")
+	r.press("enter")
+	r.want("Renew the links' passwords?", "Change the password at the source first")
+	r.clock.add(time.Second)
+	r.press("text:rotated")
+	r.press("enter")
+	if r.a.dialog() != nil || r.a.top().id() != "run" {
+		t.Fatalf("on %s, want the run", r.a.top().id())
+	}
+}
+
 func TestEscNeverQuits(t *testing.T) {
 	keys := []string{"", "f", "a", "d", "e", "c", "x", "?", "1", "enter", ":", "P", "S"}
 	for _, k := range keys {
