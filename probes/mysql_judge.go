@@ -46,6 +46,10 @@ func (st *mysqlState) lastError() string {
 				text = "cannot reach its source"
 			case "1045":
 				text = "its replication account is refused"
+			case "1597": // COM_REGISTER_SLAVE
+				if strings.Contains(text, "Access denied") {
+					text = "its replication account lacks REPLICATION SLAVE"
+				}
 			}
 			return fmt.Sprintf("error %s: %s", clean(no, 8), clean(text, 100))
 		}

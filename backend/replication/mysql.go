@@ -223,7 +223,8 @@ func (s *mysqlStore) hint(number uint16) string {
 		}
 		return s.e.check()
 	case 1227:
-		return " (the control account needs READ ONLY ADMIN, REPLICATION SLAVE ADMIN, REPLICA MONITOR, BINLOG MONITOR and RELOAD; MySQL 5.6 and 5.7: SUPER and RELOAD)"
+		user, _ := s.e.account()
+		return " (grant it to " + user + "; docs/components/mysql.md lists all that it needs)"
 	case 1205:
 		return " (a session holds a table lock; end it, then try again)"
 	}

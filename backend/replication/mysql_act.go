@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -18,6 +19,17 @@ func (s *mysqlStore) Promote(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	ro, err := s.readOnly(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if ro {
+		// What comes last is tried first, where it changes nothing: without the right to it a
+		// promotion would stop with a store that follows nobody and takes no writes.
+		if err := s.exec(ctx, "see that read_only may be set", "SET GLOBAL read_only=1"); err != nil {
+			return nil, err
+		}
+	}
 	var ev []string
 	if l.following() {
 		// Take nothing more, apply what was taken, and only then forget the source. The
@@ -25,16 +37,10 @@ func (s *mysqlStore) Promote(ctx context.Context) ([]string, error) {
 		if ev, err = s.drain(ctx, d, l); err != nil {
 			return ev, err
 		}
-		for _, stmt := range []string{"STOP " + d.replica(), "RESET " + d.replica() + " ALL"} {
-			if err := s.exec(ctx, stmt, stmt); err != nil {
-				return ev, err
-			}
-			ev = append(ev, stmt)
+		more, err := s.forget(ctx, d, l)
+		if ev = append(ev, more...); err != nil {
+			return ev, err
 		}
-	}
-	ro, err := s.readOnly(ctx)
-	if err != nil {
-		return ev, err
 	}
 	if !ro {
 		return append(ev, "accepts writes already (read_only=OFF)"), nil
@@ -47,6 +53,26 @@ func (s *mysqlStore) Promote(ctx context.Context) ([]string, error) {
 		return ev, err
 	}
 	return append(ev, "SET GLOBAL read_only=0; position "+pos), nil
+}
+
+// forget ends the link and its source's name. Where the server refuses the second, which
+// needs another right than the first, a link that was running runs again.
+func (s *mysqlStore) forget(ctx context.Context, d *dialect, was link) ([]string, error) {
+	stop, reset, start := "STOP "+d.replica(), "RESET "+d.replica()+" ALL", "START "+d.replica()
+	if err := s.exec(ctx, stop, stop); err != nil {
+		return nil, err
+	}
+	err := s.exec(ctx, reset, reset)
+	if err == nil {
+		return []string{stop, reset}, nil
+	}
+	if !isNumber(err, 1227) || !was.started() {
+		return []string{stop}, err
+	}
+	if again := s.exec(ctx, start, start); again != nil {
+		return []string{stop}, errors.Join(err, again)
+	}
+	return []string{stop, start + " (as it was)"}, err
 }
 
 // drain applies everything received, then stops receiving and applies the rest.

@@ -31,6 +31,8 @@ type fakeMySQL struct {
 	log []string
 	// failAt makes the n-th of them fail (1 = the first); 0 = none.
 	failAt int
+	// lacks is the beginning of a statement that the account has no right to.
+	lacks string
 	// onStart is what the threads become after START; default running.
 	onStart func(f *fakeMySQL)
 	down    bool
@@ -130,6 +132,9 @@ func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValu
 	f.log = append(f.log, q)
 	if f.failAt == len(f.log) {
 		return nil, &mysql.MySQLError{Number: 1105, Message: "it broke near " + q}
+	}
+	if f.lacks != "" && strings.HasPrefix(q, f.lacks) {
+		return nil, &mysql.MySQLError{Number: 1227, Message: "Access denied; you need (at least one of) the NAMELESS privilege(s) for this operation"}
 	}
 	thread := func(s string) string { return s }
 	switch {

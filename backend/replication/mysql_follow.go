@@ -154,11 +154,8 @@ func (s *mysqlStore) point(ctx context.Context, d *dialect, l link, source Endpo
 	}
 	var ev []string
 	if l.following() {
-		for _, stmt := range []string{"STOP " + d.replica(), "RESET " + d.replica() + " ALL"} {
-			if err := s.exec(ctx, stmt, stmt); err != nil {
-				return ev, err
-			}
-			ev = append(ev, stmt)
+		if ev, err = s.forget(ctx, d, l); err != nil {
+			return ev, err
 		}
 	}
 	if d.maria {

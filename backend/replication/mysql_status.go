@@ -31,6 +31,9 @@ func (l link) address() string { return net.JoinHostPort(l.host, l.port) }
 
 func (l link) running() bool { return l.io == "Yes" && l.sql == "Yes" }
 
+// started: both threads were told to run, whether or not the source answers.
+func (l link) started() bool { return l.known && l.io != "No" && l.sql == "Yes" }
+
 func (l link) String() string {
 	if !l.known {
 		return "follows nobody"

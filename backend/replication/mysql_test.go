@@ -138,23 +138,39 @@ func TestMySQLPromoteDrainsFirst(t *testing.T) {
 	if _, err := b.Promote(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := "START REPLICA SQL_THREAD|STOP REPLICA IO_THREAD|STOP REPLICA|RESET REPLICA ALL|SET GLOBAL read_only=0"
+	want := "SET GLOBAL read_only=1|START REPLICA SQL_THREAD|STOP REPLICA IO_THREAD|STOP REPLICA|RESET REPLICA ALL|SET GLOBAL read_only=0"
 	if got := strings.Join(s.log, "|"); got != want {
 		t.Errorf("statements %s\nwant       %s", got, want)
 	}
-	if _, err := b.Promote(t.Context()); err != nil || len(s.log) != 5 {
+	if _, err := b.Promote(t.Context()); err != nil || len(s.log) != 6 {
 		t.Errorf("again: %v, %v; want nothing done", err, s.log)
+	}
+}
+
+// An account that lacks a right for one of the statements of a promotion: the replica goes on
+// as it was, and the message is the server's, with whom to grant it to.
+func TestMySQLPromotionWithoutARightChangesNothing(t *testing.T) {
+	for _, lacks := range []string{"SET GLOBAL read_only", "STOP REPLICA IO_THREAD", "STOP REPLICA", "RESET REPLICA"} {
+		s := &fakeMySQL{version: maria, readOnly: true, pos: "1-1-100", slavePos: "1-1-100", link: streaming("1-1-100"), lacks: lacks}
+		_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, s)
+		_, err := b.Promote(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "NAMELESS privilege(s) for this operation (grant it to") {
+			t.Errorf("without the right to %s: %v", lacks, err)
+		}
+		if !s.readOnly || s.link == nil || s.link["Slave_IO_Running"] != "Yes" || s.link["Slave_SQL_Running"] != "Yes" {
+			t.Errorf("without the right to %s: %v, link %v", lacks, s.log, s.link)
+		}
 	}
 }
 
 // Interrupted between any two statements, a store refuses writes, and trying again
 // comes to the same end.
 func TestMySQLInterruptedAnywhereStaysReadOnly(t *testing.T) {
-	for n := 1; n <= 5; n++ {
+	for n := 1; n <= 6; n++ {
 		s := &fakeMySQL{version: maria, readOnly: true, pos: "1-1-100", slavePos: "1-1-100", link: streaming("1-1-100"), failAt: n}
 		_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, s)
 		if _, err := b.Promote(t.Context()); err == nil {
-			if n <= 4 {
+			if n <= 5 {
 				t.Fatalf("statement %d of a promotion failed and nobody said so", n)
 			}
 			continue

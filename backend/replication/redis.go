@@ -207,20 +207,22 @@ func (s *redisStore) Promote(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ev []string
-	if i.replica() {
-		if i.partial() {
-			return nil, fmt.Errorf("%s: the first copy from %s is not complete, its data set is a part only: %w", s.e.Target(), i.of(), ErrBroken)
-		}
-		if err := s.do(ctx, "REPLICAOF NO ONE", "REPLICAOF", "NO", "ONE"); err != nil {
-			return nil, err
-		}
-		ev = append(ev, fmt.Sprintf("REPLICAOF NO ONE at offset %d", i.offset()))
-	} else {
-		ev = append(ev, "follows nobody already: "+i.String())
+	if i.partial() {
+		return nil, fmt.Errorf("%s: the first copy from %s is not complete, its data set is a part only: %w", s.e.Target(), i.of(), ErrBroken)
 	}
-	more, err := s.unfence(ctx)
-	return append(ev, more...), err
+	// The fence goes first: while it follows, a store refuses writes without one, and it is
+	// known that nothing else will keep it from taking them.
+	ev, err := s.unfence(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !i.replica() {
+		return append([]string{"follows nobody already: " + i.String()}, ev...), nil
+	}
+	if err := s.do(ctx, "REPLICAOF NO ONE", "REPLICAOF", "NO", "ONE"); err != nil {
+		return ev, err
+	}
+	return append(ev, fmt.Sprintf("REPLICAOF NO ONE at offset %d", i.offset())), nil
 }
 
 func (s *redisStore) unfence(ctx context.Context) ([]string, error) {

@@ -30,6 +30,10 @@ func (s *redisStore) Follow(ctx context.Context, source Endpoint) ([]string, err
 	if err != nil {
 		return nil, err
 	}
+	// The fence goes last; what hinders that is found before anything is changed.
+	if _, err := s.minReplicas(ctx); err != nil {
+		return nil, err
+	}
 	var ev []string
 	if !mine.replicaOf(source) {
 		why, err := s.notDiverged(ctx, source, mine, theirs)

@@ -3,6 +3,8 @@
 package contract_test
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,42 +80,99 @@ func TestRightsOfTheProbeOnRedis(t *testing.T) {
 	}
 }
 
+// What the server itself says of a missing right, without the hints of ours.
+var lacking = regexp.MustCompile(`\(at least one of\) the ([A-Z_, ]+) privilege`)
+
+// Each right of the acting account is taken away in turn: the steps that need it fail with the
+// server's own words for it, and the store goes on as it was; those that do not are done.
 func TestRightsOfTheActorOnMariaDB(t *testing.T) {
 	r := startReal(t)
 	source, m := r.stores.Primary.Maria, r.stores.Standby.Maria
-	es, em := mariaEndpoint(t, source), mariaEndpoint(t, m)
-	rights := []string{"READ ONLY ADMIN", "REPLICATION SLAVE ADMIN", "REPLICA MONITOR", "RELOAD"}
-	turn := func() error {
-		st, err := replication.Open(em, replication.Options{Wait: 10 * time.Second})
-		if err != nil {
-			return err
-		}
-		defer func() { _ = st.Close() }()
-		if _, err := st.Promote(t.Context()); err != nil {
-			return err
-		}
-		if _, err := st.Demote(t.Context()); err != nil {
-			return err
-		}
-		_, err = st.Follow(t.Context(), es)
-		return err
-	}
+	es := mariaEndpoint(t, source)
+	rights := contract.RightsOf("mysql.md", "control")
 	grant := func(list []string) {
 		t.Helper()
 		locally(t, r, m, "REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'control'@'127.0.0.1'", "GRANT "+strings.Join(list, ", ")+" ON *.* TO 'control'@'127.0.0.1'")
 	}
-	for i, missing := range rights {
-		rest := append(append([]string{}, rights[:i]...), rights[i+1:]...)
-		grant(rest)
-		err := turn()
-		if err == nil || !strings.Contains(err.Error(), missing) {
-			t.Errorf("without %s: %v, want it named", missing, err)
+	// looks is what the administrator sees of the store.
+	looks := func() string {
+		t.Helper()
+		ro, err := m.Query(r.ctx, "SELECT @@global.read_only")
+		if err != nil {
+			t.Fatal(err)
 		}
-		grant(rights)
-		if err := turn(); err != nil {
-			t.Fatalf("with %v again: %v", rights, err)
+		st, err := replication.Open(rootEndpoint(t, r, m), replication.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = st.Close() }()
+		var seen string
+		waitFor(t, "the link is as it will be", func() bool { // a link that was started again needs a moment
+			_, seen, err = st.Follows(t.Context(), es)
+			return err == nil && !strings.Contains(seen, "Connecting") && !strings.Contains(seen, "Preparing")
+		})
+		return "read_only=" + ro + ", " + seen
+	}
+	// The server's words for what it wants, by the right's name in GRANT.
+	words := map[string]string{"READ ONLY ADMIN": "READ_ONLY ADMIN", "REPLICATION SLAVE ADMIN": "REPLICATION SLAVE ADMIN", "REPLICA MONITOR": "SLAVE MONITOR", "RELOAD": "RELOAD"}
+	steps := []struct {
+		name  string
+		needs []string
+		do    func(st replication.Store) error
+	}{
+		{"promote", rights, func(st replication.Store) error { _, err := st.Promote(t.Context()); return err }},
+		{"demote", []string{"READ ONLY ADMIN"}, func(st replication.Store) error { _, err := st.Demote(t.Context()); return err }},
+		{"follow", []string{"REPLICATION SLAVE ADMIN", "REPLICA MONITOR"}, func(st replication.Store) error { _, err := st.Follow(t.Context(), es); return err }},
+	}
+	run := func(do func(st replication.Store) error) error {
+		t.Helper()
+		st, err := replication.Open(mariaEndpoint(t, m), replication.Options{Wait: 20 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = st.Close() }()
+		return do(st)
+	}
+	// Every other way round it follows by the name that it was given first.
+	grant(rights)
+	for _, s := range steps {
+		if err := run(s.do); err != nil {
+			t.Fatalf("%s with %v: %v", s.name, rights, err)
 		}
 	}
+	for i, missing := range rights {
+		for _, s := range steps {
+			before := looks()
+			grant(without(rights, i))
+			err := run(s.do)
+			switch needed := slices.Contains(s.needs, missing); {
+			case needed && err == nil:
+				t.Errorf("%s is done without %s", s.name, missing)
+			case !needed && err != nil:
+				t.Errorf("%s fails without %s, which it does not need: %v", s.name, missing, err)
+			case needed:
+				if said := lacking.FindStringSubmatch(err.Error()); said == nil || !strings.Contains(said[1], words[missing]) || !strings.Contains(err.Error(), "grant it to control") {
+					t.Errorf("%s without %s: %v; want the server to name %s", s.name, missing, err, words[missing])
+				}
+				if after := looks(); after != before {
+					t.Errorf("%s without %s changed the store: %s\nbefore: %s", s.name, missing, after, before)
+				}
+			}
+			grant(rights)
+			if err := run(s.do); err != nil {
+				t.Fatalf("%s with %v again: %v", s.name, rights, err)
+			}
+		}
+	}
+}
+
+// rootEndpoint is m with an account that may look at everything.
+func rootEndpoint(t *testing.T, r *real, m *lab.Maria) replication.Endpoint {
+	t.Helper()
+	e := mariaEndpoint(t, m)
+	e.Config.Control = config.Account{User: "looker", Password: secretFile(t, m.Passwords["control"])}
+	locally(t, r, m, "CREATE OR REPLACE USER 'looker'@'127.0.0.1' IDENTIFIED BY '"+m.Passwords["control"]+"'", "GRANT REPLICA MONITOR ON *.* TO 'looker'@'127.0.0.1'")
+	return e
 }
 
 // TestRotatedReplicationPassword: the source has a new password for its copies, the link knows

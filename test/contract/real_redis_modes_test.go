@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/dutyops/dutyops/probes"
+	"github.com/dutyops/dutyops/test/contract"
 	"github.com/dutyops/dutyops/test/lab"
 )
 
@@ -48,6 +49,21 @@ func TestRealRedisModes(t *testing.T) {
 	}
 	if a := until(p, probes.StatusUp, "primary"); a.Facts.Extra["cluster"] != "ok, 16384 of 16384 slots, 1 nodes" {
 		t.Errorf("facts %v", a.Facts.Extra)
+	}
+	least := contract.RightsOf("redis.md", "probe")
+	for _, with := range []bool{false, true} {
+		rights, want := least, "not visible (grant +cluster|info)"
+		if with {
+			rights, want = append(rights, contract.RightsOf("redis.md", "probe, in cluster mode")...), "ok, 16384 of 16384 slots, 1 nodes"
+		}
+		password := secret()
+		redisRule(t, member, "least", password, rights)
+		a := open(t, probes.Target{
+			Name: "primary/data/redis", Kind: "redis", Address: member.Address, User: "least", Password: func() (string, error) { return password, nil },
+		}).Probe(t.Context())
+		if a.Status != probes.StatusUp || a.Facts.Extra["cluster"] != want {
+			t.Errorf("with %v: %s %q, %v", rights, a.Status, a.Detail, a.Facts.Extra)
+		}
 	}
 
 	p = probe(sentinel, probes.RoleAny)

@@ -99,47 +99,167 @@ func TestRightsOnMySQL56(t *testing.T) {
 	}
 }
 
-// The acting account of Redis, and the one that a replica copies with.
+// redisRule lets user do at a server what the rights say, on every key.
+func redisRule(t *testing.T, at *lab.Redis, user, password string, rights []string) {
+	t.Helper()
+	args := []any{"ACL", "SETUSER", user, "reset", "on", ">" + password}
+	for _, x := range rights {
+		args = append(args, x)
+	}
+	if err := at.Client().Do(t.Context(), args...).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Each rule of the acting account of Redis is taken away in turn: the steps that need it fail,
+// in the server's words and with the rule's name, and the store plays the part that it did.
 func TestRightsOfTheActorOnRedis(t *testing.T) {
 	r := startReal(t)
 	source, s := r.stores.Primary.Redis, r.stores.Standby.Redis
 	act, copying := secret(), secret()
-	rule := func(at *lab.Redis, user, password string, rights []string) {
-		t.Helper()
-		args := []any{"ACL", "SETUSER", user, "reset", "on", ">" + password, "~*"}
-		for _, x := range rights {
-			args = append(args, x)
-		}
-		if err := at.Client().Do(t.Context(), args...).Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	rule(source, "copier", copying, []string{"+psync", "+replconf", "+ping"})
+	redisRule(t, source, "copier", copying, append(contract.RightsOf("redis.md", "replication (`masteruser`)"), "~*"))
 	mine := redisEndpoint(t, "standby", s.Address, s.Password)
 	mine.Config.Control = config.Account{User: "actor", Password: secretFile(t, act)}
 	from := redisEndpoint(t, "primary", source.Address, source.Password)
 	from.Config.Control = config.Account{User: "actor", Password: secretFile(t, act)}
 	from.Config.Replication.User, from.Config.Replication.Password = "copier", secretFile(t, copying)
-	rights := []string{"+info", "+config|get", "+config|set", "+replicaof", "+dbsize"}
-	rule(source, "actor", act, rights)
+	rights := contract.RightsOf("redis.md", "control")
+	redisRule(t, source, "actor", act, rights)
+	looks := func() string {
+		t.Helper()
+		info, err := s.Client().InfoMap(t.Context(), "replication").Result()
+		fence, err2 := s.Client().ConfigGet(t.Context(), "min-replicas-to-write").Result()
+		if err := errors.Join(err, err2); err != nil {
+			t.Fatal(err)
+		}
+		x := info["Replication"]
+		return strings.Join([]string{x["role"], x["master_host"], x["master_port"], fence["min-replicas-to-write"]}, " ")
+	}
+	everything := []string{"promote", "demote", "follow"}
+	needed := map[string][]string{
+		"+info": everything, "+config|get": everything, "+config|set": {"demote", "follow"}, "+replicaof": {"promote", "follow"}, "+dbsize": {"follow"},
+		"~*": nil, // no command of these has a key: it is there for what Redis may ask for later
+	}
+	steps := map[string]func(st replication.Store) error{
+		"promote": func(st replication.Store) error { _, err := st.Promote(t.Context()); return err },
+		"demote":  func(st replication.Store) error { _, err := st.Demote(t.Context()); return err },
+		"follow":  func(st replication.Store) error { _, err := st.Follow(t.Context(), from); return err },
+	}
+	run := func(step string) error {
+		t.Helper()
+		st, err := replication.Open(mine, replication.Options{Wait: 20 * time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = st.Close() }()
+		return steps[step](st)
+	}
+	redisRule(t, s, "actor", act, rights)
+	for _, step := range everything {
+		if err := run(step); err != nil {
+			t.Fatalf("%s with %v: %v", step, rights, err)
+		}
+	}
 	for i, missing := range rights {
-		rule(s, "actor", act, without(rights, i))
-		if err := turn(t, mine, from); err == nil || !strings.Contains(err.Error(), "grant "+missing+" to actor") {
-			t.Errorf("without %s: %v, want it named", missing, err)
-		}
-		rule(s, "actor", act, rights)
-		if err := turn(t, mine, from); err != nil {
-			t.Fatalf("with %v: %v", rights, err)
+		for _, step := range everything {
+			before := looks()
+			redisRule(t, s, "actor", act, without(rights, i))
+			switch err := run(step); {
+			case !slices.Contains(needed[missing], step) && err != nil:
+				t.Errorf("%s fails without %s, which it does not need: %v", step, missing, err)
+			case !slices.Contains(needed[missing], step):
+			case err == nil:
+				t.Errorf("%s is done without %s", step, missing)
+			case !strings.Contains(err.Error(), "NOPERM") || !strings.Contains(err.Error(), "'"+missing[1:]+"'") || !strings.Contains(err.Error(), "grant "+missing+" to actor"):
+				t.Errorf("%s without %s: %v; want the server to name it", step, missing, err)
+			default:
+				if after := looks(); after != before {
+					t.Errorf("%s without %s changed the store: %s, before: %s", step, missing, after, before)
+				}
+			}
+			redisRule(t, s, "actor", act, rights)
+			if err := run(step); err != nil {
+				t.Fatalf("%s with %v again: %v", step, rights, err)
+			}
 		}
 	}
-	st, err := replication.Open(mine, replication.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = st.Close() })
-	waitFor(t, "the replica copies as copier", func() bool {
-		ok, _, err := st.Follows(t.Context(), from)
-		return err == nil && ok
+}
+
+// The accounts that links are made with: with exactly the rights of the page a link comes up,
+// and without any one of them that the server asks for it does not.
+func TestRightsOfTheLinks(t *testing.T) {
+	r := startReal(t)
+	t.Run("mysql", func(t *testing.T) {
+		source, m := r.stores.Primary.Maria, r.stores.Standby.Maria
+		p := open(t, probes.Target{
+			Name: "standby/data/mysql", Kind: "mysql", Address: m.Address, User: "probe",
+			Password: func() (string, error) { return m.Passwords["probe"], nil }, Role: func() probes.Role { return probes.RoleReplica },
+		})
+		grant := func(statement string) {
+			t.Helper()
+			locally(t, r, source, statement)
+			locally(t, r, m, "STOP REPLICA", "START REPLICA")
+		}
+		const to = " ON *.* TO 'repl'@'127.0.0.1'"
+		rights := contract.RightsOf("mysql.md", "repl")
+		grant("REVOKE ALL PRIVILEGES, GRANT OPTION FROM 'repl'@'127.0.0.1'")
+		var a probes.Result
+		waitFor(t, "without the right the replica says so", func() bool {
+			a = p.Probe(t.Context())
+			return a.Status == probes.StatusDegraded && strings.Contains(a.Detail, "its replication account lacks "+rights[0])
+		})
+		grant("GRANT " + strings.Join(rights, ", ") + to)
+		waitFor(t, "with it the link is up", func() bool {
+			a = p.Probe(t.Context())
+			return a.Status == probes.StatusUp && a.Facts.ReplicaState == "streaming"
+		})
+	})
+	t.Run("redis", func(t *testing.T) {
+		source, s := r.stores.Primary.Redis, r.stores.Standby.Redis
+		password := secret()
+		rights := contract.RightsOf("redis.md", "replication (`masteruser`)")
+		up := func(rights []string) bool {
+			t.Helper()
+			redisRule(t, source, "linker", password, rights)
+			host, port := splitAddr(source.Address)
+			for _, args := range [][]any{
+				{"REPLICAOF", "NO", "ONE"}, {"CONFIG", "SET", "masteruser", "linker"}, {"CONFIG", "SET", "masterauth", password}, {"REPLICAOF", host, port},
+			} {
+				if err := s.Client().Do(t.Context(), args...).Err(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			// A link that its source refuses is tried once a second, for ever.
+			link, tries := "", 0
+			waitFor(t, "the link is up, or was refused", func() bool {
+				info, err := s.Client().InfoMap(t.Context(), "replication").Result()
+				link = info["Replication"]["master_link_status"]
+				tries++
+				return err == nil && (link == "up" || tries > 60)
+			})
+			return link == "up"
+		}
+		if !up(rights) {
+			t.Errorf("with %v the link does not come up", rights)
+		}
+		syncs := func() string {
+			t.Helper()
+			info, err := source.Client().InfoMap(t.Context(), "stats").Result()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return info["Stats"]["sync_full"] + " " + info["Stats"]["sync_partial_ok"]
+		}
+		for i, missing := range rights {
+			stands := up(without(rights, i))
+			switch {
+			case stands != (missing != "+psync"): // PING is tried and need not be answered
+				t.Errorf("without %s: the link is up %v", missing, stands)
+			case missing == "+replconf": // no word of how far the copy is: it is given up after repl-timeout
+				before := syncs()
+				waitFor(t, "the source cuts a copy that it hears nothing of", func() bool { return syncs() != before })
+			}
+		}
 	})
 }
 
