@@ -60,11 +60,11 @@ func arrange(w, h int, want wants) layout {
 		*have += d
 		left -= d
 	}
-	if want.calm {
-		grow(&l.dns, wantDNS)
+	grow(&l.dns, wantDNS)
+	switch cut := wantSites-l.sites > left; {
+	case want.calm && (!cut || !l.split):
 		grow(&l.sites, airy)
-	} else {
-		grow(&l.dns, wantDNS)
+	default: // sites that are cut anyway leave the advice its first lines
 		grow(&l.bottom, min(wantBottom, max(h/4, 5)))
 		grow(&l.sites, wantSites)
 	}

@@ -174,3 +174,37 @@ func TestASCIISetIsASCII(t *testing.T) {
 		}
 	}
 }
+
+// TestManyComponentsLeaveTheAdvice: with a thousand components at each site the advice
+// keeps its first lines and what is down is seen, in peace and in trouble.
+func TestManyComponentsLeaveTheAdvice(t *testing.T) {
+	for _, size := range [][2]int{{120, 40}, {200, 60}, {100, 30}, {120, 30}} {
+		for _, trouble := range []bool{false, true} {
+			r := newRig(t, size[0], size[1], Options{}, demo.Options{})
+			if trouble {
+				r.down()
+			}
+			st := *r.a.data.shown
+			st.Sites = slices.Clone(st.Sites)
+			for i := range st.Sites {
+				ps := slices.Clone(st.Sites[i].Platforms)
+				last := &ps[len(ps)-1]
+				last.Components = slices.Clone(last.Components)
+				for c := range 1000 {
+					name := fmt.Sprintf("c%05d", c)
+					last.Components = append(last.Components, backend.ComponentStatus{
+						Name: name, Target: failoverplan.Target(st.Sites[i].Name, last.Name, name), State: failoverplan.Up, Kind: "http",
+					})
+				}
+				st.Sites[i].Platforms = ps
+			}
+			st.Advice.Because = []string{"first reason", "second reason", "third reason", "fourth reason", "fifth reason", "sixth reason"}
+			r.a.data.shown = &st
+			r.fits()
+			r.want("Advice", "first reason", "second reason", "third reason", "primary", "standby")
+			if trouble {
+				r.want("scheduling", "down")
+			}
+		}
+	}
+}
