@@ -92,8 +92,9 @@ fuzz: ## fuzz every reader of what others write, FUZZTIME each (20s)
 # --- keep it in shape
 
 .PHONY: lint
-lint: $(GOLANGCI) ## golangci-lint
+lint: $(GOLANGCI) ## golangci-lint, and shellcheck where it is installed
 	$(GOLANGCI) run --timeout 20m ./...
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/*.sh test/lab/*.sh test/realstack/*.sh; fi
 
 .PHONY: fmt
 fmt: $(GOLANGCI) ## format the code

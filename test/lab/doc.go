@@ -5,8 +5,8 @@
 // from them. It writes a dutyops.yaml that points at all of it.
 //
 // StartFull starts two sites of the whole stack: the same, and per site Kafka, Kafka
-// Connect with MirrorMaker 2, Oracle MySQL, OpenSearch, Flink with an ingest job, and
-// RabbitMQ.
+// Connect with MirrorMaker 2, Oracle MySQL, OpenSearch, Flink with an ingest job, RabbitMQ,
+// and an archive on Elasticsearch 7.17 (primary) or OpenSearch 3.1 (standby).
 //
 // ForDNS starts DNS servers one by one, for the tests of DNS providers and of switching:
 // BIND, Knot, PowerDNS, NSD as a secondary, Unbound in several moods.
