@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/go-resty/resty/v2"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/runbook"
@@ -198,27 +197,15 @@ func (e *Engine) verifyUsers(ctx context.Context, sc *runbook.Scene, s failoverp
 	url := strings.TrimSuffix(site.Gateway.URL, "/") + site.Gateway.CheckPath
 	wait, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
-	g, gctx := errgroup.WithContext(wait)
-	g.SetLimit(16)
 	names := movedNames(sc.Plan)
 	client := userClients(site.Gateway)
-	for _, name := range names {
-		g.Go(func() error {
-			c := client(name)
-			defer c.GetClient().CloseIdleConnections()
-			_, err := poll(gctx, func() (bool, string, error) {
-				ok, why := served(gctx, c, url, name, site.Name, site.Gateway.SiteHeader)
-				return ok, why, nil
-			})
-			if err != nil {
-				return fmt.Errorf("%s: %w", name, err)
-			}
-			return nil
-		})
-	}
-	err := g.Wait()
-	if err != nil {
-		return runbook.Result{Evidence: []string{"asked " + url}}, err
+	left := unanswered(wait, names, func(ctx context.Context, name string) (bool, string) {
+		c := client(name)
+		defer c.GetClient().CloseIdleConnections()
+		return served(ctx, c, url, name, site.Name, site.Gateway.SiteHeader)
+	})
+	if len(left) > 0 {
+		return runbook.Result{Evidence: []string{"asked " + url}}, failing(names, left)
 	}
 	return runbook.Result{Evidence: []string{fmt.Sprintf("%d names answer through %s", len(names), url)}}, nil
 }
