@@ -27,6 +27,7 @@ type fakeMySQL struct {
 	pos      string // what it holds
 	slavePos string // gtid_slave_pos
 	link     map[string]string
+	ssl      bool // of the source that was named last
 	// log is every statement that changes something, in order.
 	log []string
 	// failAt makes the n-th of them fail (1 = the first); 0 = none.
@@ -163,7 +164,10 @@ func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValu
 	case strings.HasPrefix(q, "CHANGE "):
 		f.link = newLink(between(q, "_HOST='", "'"), between(q, "_PORT=", ","))
 		yes := map[bool]string{true: "Yes", false: "No"}
-		f.link["Master_SSL_Allowed"] = yes[strings.Contains(q, "_SSL=1")]
+		if strings.Contains(q, "_SSL=") { // else MariaDB does as it was told last, through any RESET
+			f.ssl = strings.Contains(q, "_SSL=1")
+		}
+		f.link["Master_SSL_Allowed"] = yes[f.ssl]
 		f.link["Master_SSL_Verify_Server_Cert"] = yes[strings.Contains(q, "_SSL_VERIFY_SERVER_CERT=1")]
 	case strings.HasPrefix(q, "START "):
 		f.link["Slave_IO_Running"], f.link["Slave_SQL_Running"] = thread("Yes"), thread("Yes")

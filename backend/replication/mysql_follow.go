@@ -250,29 +250,31 @@ func (s *mysqlStore) linkAccount(ctx context.Context, d *dialect, source Endpoin
 	return []string{d.source() + "_USER=" + user, d.source() + "_PASSWORD=" + password}, nil
 }
 
-// secureLink makes the server encrypt the link and check its source; nothing without want.
-// The files are on the follower's host; left out, it uses its own authorities.
+// secureLink makes the server encrypt the link and check its source, or neither without
+// want. The files are on the follower's host; left out, it uses its own authorities.
+// Everything is said each time: MariaDB keeps what it was told for another source, even
+// through RESET REPLICA ALL (10.11, where no status shows it).
 func (s *mysqlStore) secureLink(ctx context.Context, word string, want *config.ReplicationTLS) ([]string, error) {
+	on := map[bool]string{true: "1", false: "0"}
+	set := []string{word + "_SSL=" + on[want != nil], word + "_SSL_VERIFY_SERVER_CERT=" + on[want != nil && !want.InsecureSkipVerify]}
 	if want == nil {
-		return nil, nil
+		want = &config.ReplicationTLS{}
 	}
-	verify := "1"
-	if want.InsecureSkipVerify {
-		verify = "0"
-	}
-	set := []string{word + "_SSL=1", word + "_SSL_VERIFY_SERVER_CERT=" + verify}
 	for _, f := range []struct{ key, path string }{{"CA", want.CA}, {"CERT", want.Cert}, {"KEY", want.Key}} {
-		if f.path == "" {
-			continue
-		}
-		q, err := s.quote(ctx, f.path)
-		if err != nil {
-			return nil, err
+		q := "''"
+		if f.path != "" {
+			var err error
+			if q, err = s.quote(ctx, f.path); err != nil {
+				return nil, err
+			}
 		}
 		set = append(set, word+"_SSL_"+f.key+"="+q)
 	}
 	return set, nil
 }
+
+// errTLS is CR_SSL_CONNECTION_ERROR: the two sides did not come to terms.
+const errTLS = "2026"
 
 // as says whether the link is secured as wanted, or better.
 func (l link) as(want *config.ReplicationTLS) bool {
@@ -291,6 +293,9 @@ func (s *mysqlStore) linkUp(ctx context.Context, source Endpoint) (string, error
 		}
 		if l.refused() {
 			return false, l.String() + source.checkLink(), nil
+		}
+		if l.ioErrno == errTLS {
+			return false, l.String() + " (check replication.tls of " + source.Target() + ", whose files are on " + s.e.Site + "'s host, and the certificate that " + source.Site + " shows)", nil
 		}
 		// 1236: the source refuses the position; the IO thread has ended for good.
 		if l.io == "No" && l.ioErrno != "" && l.ioErrno != "0" {

@@ -323,7 +323,14 @@ func (s *redisStore) Follows(ctx context.Context, source Endpoint) (bool, string
 	if err != nil {
 		return false, "", err
 	}
-	return i.replicaOf(source) && i["master_link_status"] == "up", i.String(), nil
+	if !i.replicaOf(source) || i["master_link_status"] != "up" || source.Config.TLS == nil {
+		return i.replicaOf(source) && i["master_link_status"] == "up", i.String(), nil
+	}
+	secured, err := s.tlsReplication(ctx)
+	if err != nil || secured == "yes" {
+		return err == nil, i.String(), err
+	}
+	return false, i.String() + ", not with TLS as configured", nil
 }
 
 func (i redisInfo) replicaOf(source Endpoint) bool {

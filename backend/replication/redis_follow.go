@@ -2,6 +2,7 @@ package replication
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 )
@@ -56,6 +57,9 @@ func (s *redisStore) Follow(ctx context.Context, source Endpoint) ([]string, err
 		if i.partial() {
 			s.opts.Progress(i.String())
 		}
+		if source.Config.TLS != nil && i["master_link_status"] != "up" {
+			return false, i.String() + " (over TLS: its log says why; tls-ca-cert-file in its configuration must hold the authority of " + source.Site + "'s certificate)", nil
+		}
 		return i.replicaOf(source) && i["master_link_status"] == "up", i.String(), nil
 	})
 	if err != nil {
@@ -85,34 +89,30 @@ func (s *redisStore) replicate(ctx context.Context, source Endpoint, mine redisI
 	} else if err := s.do(ctx, "CONFIG SET replica-read-only", "CONFIG", "SET", "replica-read-only", "yes"); err != nil {
 		return nil, err
 	}
-	secured, err := s.secureLink(ctx, source, mine)
+	plain, err := s.withoutTLS(ctx, source)
 	if err != nil {
 		return ev, err
 	}
-	ev = append(ev, secured...)
-	if mine.replicaOf(source) && mine["master_link_status"] == "up" {
+	standing := mine.replicaOf(source) && mine["master_link_status"] == "up"
+	if standing && !plain {
 		return append(ev, "already "+mine.String()), nil
 	}
-	if err := s.linkAccount(ctx, r.User, password); err != nil {
+	if err := s.giveAccount(ctx, source, password); err != nil {
 		return ev, err
+	}
+	if plain {
+		if err := s.secureLink(ctx, standing); err != nil {
+			return ev, err
+		}
+		ev = append(ev, "CONFIG SET tls-replication yes")
+	}
+	if standing { // it was cut, and comes back by itself
+		return ev, nil
 	}
 	if err := s.do(ctx, "REPLICAOF "+host+" "+port, "REPLICAOF", host, port); err != nil {
 		return ev, err
 	}
 	return append(ev, "REPLICAOF "+host+" "+port), nil
-}
-
-// linkAccount gives the account that the next login at the source is made with.
-func (s *redisStore) linkAccount(ctx context.Context, user, password string) error {
-	if user != "" {
-		if err := s.do(ctx, "CONFIG SET masteruser", "CONFIG", "SET", "masteruser", user); err != nil {
-			return err
-		}
-	}
-	if password == "" {
-		return nil
-	}
-	return s.do(ctx, "CONFIG SET masterauth", "CONFIG", "SET", "masterauth", password)
 }
 
 // Renew does not cut the link: Redis asks for the account when it is made again, and has the
@@ -130,37 +130,69 @@ func (s *redisStore) Renew(ctx context.Context, source Endpoint) ([]string, erro
 		return nil, fmt.Errorf("%s: %w", source.Target(), err)
 	}
 	s.vault.add(password)
-	if err := s.linkAccount(ctx, source.Config.Replication.User, password); err != nil {
+	if err := s.giveAccount(ctx, source, password); err != nil {
 		return nil, err
 	}
 	return []string{"CONFIG SET masterauth: the link stands, and takes it when it is made again", seen}, nil
 }
 
-// secureLink makes the server reach a source that has tls: over TLS, by the certificates
-// of its own configuration. A link that stands without is cut, and comes back with it.
-func (s *redisStore) secureLink(ctx context.Context, source Endpoint, mine redisInfo) ([]string, error) {
-	if source.Config.TLS == nil {
-		return nil, nil
-	}
-	now, err := s.rdb.ConfigGet(ctx, "tls-replication").Result()
-	if err != nil {
-		return nil, s.wrap("CONFIG GET tls-replication", err)
-	}
-	if now["tls-replication"] == "yes" {
-		return nil, nil
-	}
-	if len(now) == 0 {
-		return nil, fmt.Errorf("%s: %w: this server is built without TLS, and %s is to be followed over it", s.e.Target(), ErrUnsupported, source.Target())
-	}
-	if err := s.do(ctx, "CONFIG SET tls-replication yes", "CONFIG", "SET", "tls-replication", "yes"); err != nil {
-		return nil, fmt.Errorf("%w (it needs tls-ca-cert-file in its own configuration)", err)
-	}
-	if mine.replicaOf(source) && mine["master_link_status"] == "up" {
-		if err := s.do(ctx, "CLIENT KILL TYPE master", "CLIENT", "KILL", "TYPE", "master"); err != nil {
-			return nil, err
+// giveAccount tells the replica what it logs in to its source with, and takes away what it
+// was told before: a password without a user is the default user's, and a source that asks
+// nobody for a password refuses those who send one. Without an account for a source that
+// asks, the server's own configuration has it, and is left alone.
+func (s *redisStore) giveAccount(ctx context.Context, source Endpoint, password string) error {
+	user := source.Config.Replication.User
+	_, asked := source.account()
+	open := asked == "" && source.Config.Password == "" && user == ""
+	for _, x := range []struct {
+		key, value string
+		set        bool
+	}{{"masteruser", user, user != "" || password != "" || open}, {"masterauth", password, password != "" || open}} {
+		if !x.set {
+			continue
+		}
+		if err := s.do(ctx, "CONFIG SET "+x.key, "CONFIG", "SET", x.key, x.value); err != nil {
+			return err
 		}
 	}
-	return []string{"CONFIG SET tls-replication yes"}, nil
+	return nil
+}
+
+// withoutTLS says whether the server would reach source without TLS, though it is to be
+// reached over it.
+func (s *redisStore) withoutTLS(ctx context.Context, source Endpoint) (bool, error) {
+	if source.Config.TLS == nil {
+		return false, nil
+	}
+	now, err := s.tlsReplication(ctx)
+	if err == nil && now == "" {
+		err = fmt.Errorf("%s: %w: this server is built without TLS, and %s is to be followed over it", s.e.Target(), ErrUnsupported, source.Target())
+	}
+	return now != "yes", err
+}
+
+// secureLink makes the server reach its source over TLS, by the certificates of its own
+// configuration. A link that stands is cut, and comes back with it; when it cannot be cut,
+// all stays as it was, so that the next try does not take it for secured.
+func (s *redisStore) secureLink(ctx context.Context, standing bool) error {
+	if err := s.do(ctx, "CONFIG SET tls-replication yes", "CONFIG", "SET", "tls-replication", "yes"); err != nil {
+		return fmt.Errorf("%w (it needs tls-ca-cert-file in its own configuration)", err)
+	}
+	if !standing {
+		return nil
+	}
+	err := s.do(ctx, "CLIENT KILL TYPE master", "CLIENT", "KILL", "TYPE", "master")
+	if err != nil {
+		err = errors.Join(err, s.do(ctx, "CONFIG SET tls-replication no", "CONFIG", "SET", "tls-replication", "no"))
+	}
+	return err
+}
+
+// tlsReplication is whether the server reaches its source over TLS: yes, no, or "" for one
+// that is built without it.
+func (s *redisStore) tlsReplication(ctx context.Context) (string, error) {
+	now, err := s.rdb.ConfigGet(ctx, "tls-replication").Result()
+	return now["tls-replication"], s.wrap("CONFIG GET tls-replication", err)
 }
 
 // notDiverged refuses when REPLICAOF would throw away commands that the source never

@@ -240,7 +240,8 @@ func (o Options) until(ctx context.Context, what string, look func(context.Conte
 	for {
 		done, seen, err := look(ctx)
 		if err != nil {
-			if ctx.Err() != nil && last != "" {
+			// A connection may notice the end of the time a moment before ctx does.
+			if end, ok := ctx.Deadline(); last != "" && (ctx.Err() != nil || ok && !time.Now().Before(end)) {
 				return last, fmt.Errorf("%s: %w; last seen: %s", what, ErrTimeout, last)
 			}
 			return seen, err

@@ -169,6 +169,50 @@ func redisSite(t *testing.T, name string) (replication.Endpoint, *redisd.Server,
 	}}, s, c
 }
 
+// TestSandboxRedisForgetsFormerAccounts: what a replica was told of its account before does
+// not stay, unless nothing is configured for a source that asks for a password.
+func TestSandboxRedisForgetsFormerAccounts(t *testing.T) {
+	closed, _, _ := redisSite(t, "primary")
+	srv, err := redisd.Start(redisd.Options{Name: "open"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+	open1 := replication.Endpoint{Site: "third", Platform: failoverplan.Data, Name: "redis", Kind: failoverplan.Redis, Config: config.Component{Address: srv.Addr()}}
+	own := closed
+	own.Config.Replication.Password = ""
+	password, err := closed.Config.Password.Resolve()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mine, _, c := redisSite(t, "standby")
+	b := open(t, mine)
+	for name, tc := range map[string]struct {
+		source     replication.Endpoint
+		user, auth string // told before
+		want       [2]string
+	}{
+		"a password alone is the default user's": {closed, "former", "stale", [2]string{"", password}},
+		"a source that asks for none":            {open1, "former", "stale", [2]string{"", ""}},
+		"its own configuration has it":           {own, "", password, [2]string{"", password}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := errors.Join(
+				c.Do(t.Context(), "REPLICAOF", "NO", "ONE").Err(), c.Do(t.Context(), "FLUSHALL").Err(),
+				c.ConfigSet(t.Context(), "masteruser", tc.user).Err(), c.ConfigSet(t.Context(), "masterauth", tc.auth).Err(),
+			); err != nil {
+				t.Fatal(err)
+			}
+			ev, err := b.Follow(t.Context(), tc.source)
+			did(t, "follow", ev, err)
+			got := [2]string{c.ConfigGet(t.Context(), "masteruser").Val()["masteruser"], c.ConfigGet(t.Context(), "masterauth").Val()["masterauth"]}
+			if got != tc.want {
+				t.Errorf("it was told %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestSandboxRedisThereAndBack(t *testing.T) {
 	ea, _, ca := redisSite(t, "primary")
 	eb, _, cb := redisSite(t, "standby")

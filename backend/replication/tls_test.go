@@ -205,6 +205,13 @@ func TestMySQLLinkOverTLS(t *testing.T) {
 			if ok, _, err := a.Follows(t.Context(), plain); err != nil || !ok {
 				t.Errorf("a better link than asked for does not count: %v, %v", ok, err)
 			}
+			// A source without tls is reached without, whatever the server was told of another.
+			if _, err := a.Promote(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.Follow(t.Context(), plain); err != nil || p.link["Master_SSL_Allowed"] != "No" {
+				t.Errorf("%v, SSL %q, want No", err, p.link["Master_SSL_Allowed"])
+			}
 		})
 	}
 }
@@ -327,5 +334,45 @@ func TestMySQLControlCertificate(t *testing.T) {
 				t.Errorf("%v, want %q", err, c.text)
 			}
 		})
+	}
+}
+
+// TestRedisLinkOverTLS: a link that stands without TLS does not count, and one that cannot
+// be cut leaves all as it was, or the next try would take it for secured.
+func TestRedisLinkOverTLS(t *testing.T) {
+	w := newTLSWorld(t)
+	var at [2]*redisd.Server
+	for i := range at {
+		var err error
+		if at[i], err = redisd.Start(redisd.Options{TLS: true}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = at[i].Close() })
+	}
+	source := Endpoint{Site: "primary", Platform: failoverplan.Data, Name: "redis", Kind: failoverplan.Redis, Config: config.Component{Address: at[0].Addr()}}
+	s, err := Open(Endpoint{Site: "standby", Platform: failoverplan.Data, Name: "redis", Kind: failoverplan.Redis, Config: config.Component{Address: at[1].Addr()}}, Options{Timeout: 20 * time.Second, Wait: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	if _, err := s.Follow(t.Context(), source); err != nil {
+		t.Fatal(err)
+	}
+	source.Config.Replication.Address = at[0].Addr()
+	source.Config.Address, source.Config.TLS = trusttest.Front(t, at[0].Addr(), w.server), &config.TLS{CA: w.ca}
+	for range 2 {
+		if ok, seen, err := s.Follows(t.Context(), source); err != nil || ok || !strings.Contains(seen, "not with TLS as configured") {
+			t.Errorf("a link without TLS counts: %v %q %v", ok, seen, err)
+		}
+		if ev, err := s.Follow(t.Context(), source); err == nil || !strings.Contains(err.Error(), "CLIENT KILL TYPE master") { // the sandbox's server has no such command
+			t.Errorf("%v, %v", ev, err)
+		}
+	}
+	rdb := s.(*redisStore).rdb
+	if err := rdb.ConfigSet(t.Context(), "tls-replication", "yes").Err(); err != nil {
+		t.Fatal(err)
+	}
+	if ok, seen, err := s.Follows(t.Context(), source); err != nil || !ok {
+		t.Errorf("Follows = %v (%s), %v", ok, seen, err)
 	}
 }

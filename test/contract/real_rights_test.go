@@ -263,6 +263,36 @@ func TestRightsOfTheLinks(t *testing.T) {
 	})
 }
 
+// What a replica was told of its account for another source, or before the configuration
+// changed, does not stay: real Redis refuses one that sends a password unasked.
+func TestRedisForgetsFormerAccounts(t *testing.T) {
+	r := startReal(t)
+	source, s := r.stores.Primary.Redis, r.stores.Standby.Redis
+	mine, from := redisEndpoint(t, "standby", s.Address, s.Password), redisEndpoint(t, "primary", source.Address, source.Password)
+	st := openStore(t, mine, 20*time.Second)
+	former := func() {
+		t.Helper()
+		if err := errors.Join(
+			s.Client().Do(t.Context(), "REPLICAOF", "NO", "ONE").Err(),
+			s.Client().Do(t.Context(), "CONFIG", "SET", "masteruser", "former", "masterauth", secret()).Err(),
+		); err != nil {
+			t.Fatal(err)
+		}
+	}
+	former()
+	if ev, err := st.Follow(t.Context(), from); err != nil {
+		t.Fatalf("a password alone is the default user's: %v, %v", ev, err)
+	}
+	if err := source.Client().ConfigSet(t.Context(), "requirepass", "").Err(); err != nil {
+		t.Fatal(err)
+	}
+	from.Config.Password, from.Config.Replication.Password = "", ""
+	former()
+	if ev, err := st.Follow(t.Context(), from); err != nil {
+		t.Fatalf("a source that asks for no password: %v, %v", ev, err)
+	}
+}
+
 func waitFor(t *testing.T, what string, look func() bool) {
 	t.Helper()
 	limit := time.After(time.Minute)

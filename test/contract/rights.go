@@ -23,7 +23,7 @@ var Accounts = []Account{
 	{"redis.md", "probe, also", []string{"+config|get"}, "TestRightsOfTheProbeOnRedis"},
 	{"redis.md", "probe, in cluster mode", []string{"+cluster|info"}, "TestRealRedisModes"},
 	{"redis.md", "control", []string{"+info", "+config|get", "+config|set", "+replicaof", "+dbsize", "~*"}, "TestRightsOfTheActorOnRedis"},
-	{"redis.md", "control, with `tls`", []string{"+client|kill"}, ""}, // the lab's Redis offers no TLS to its replicas
+	{"redis.md", "control, with `tls`", []string{"+client|kill"}, "TestRealRedisOverTLS"},
 	{"redis.md", "replication (`masteruser`)", []string{"+psync", "+replconf", "+ping"}, "TestRightsOfTheLinks"},
 }
 

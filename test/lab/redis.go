@@ -108,16 +108,21 @@ func newRedisMode(ctx context.Context, dir, name, conf string, flags ...string) 
 func openRedis(site, d string, port int, password string, args ...string) *Redis {
 	quietRedis()
 	r := &Redis{Site: site, Address: fmt.Sprintf("127.0.0.1:%d", port), Password: password}
-	r.client = redis.NewClient(&redis.Options{
-		Addr: r.Address, Password: password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
-		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, ContextTimeoutEnabled: true,
-		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
+	r.client = redisAdmin(r.Address, password)
 	r.proc = &proc{
 		name: "redis-server", dir: d, args: args,
 		ready: func(ctx context.Context) error { return r.client.Ping(ctx).Err() },
 	}
 	return r
+}
+
+// redisAdmin is a connection with full rights.
+func redisAdmin(address, password string) *redis.Client {
+	return redis.NewClient(&redis.Options{
+		Addr: address, Password: password, Protocol: 2, DisableIdentity: true, MaxRetries: -1, DialerRetries: 1,
+		DialTimeout: time.Second, ReadTimeout: time.Second, WriteTimeout: time.Second, ContextTimeoutEnabled: true,
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+	})
 }
 
 // Start brings the server up after Kill.

@@ -78,3 +78,24 @@ func (r *Redis) Present(ctx context.Context, t TLS) error {
 	return r.client.Do(ctx, "CONFIG", "SET", "tls-ca-cert-file", r.TLS.CA, "tls-cert-file", r.TLS.Cert, "tls-key-file", r.TLS.Key,
 		"tls-auth-clients", map[bool]string{true: "yes", false: "no"}[t.Wants]).Err()
 }
+
+// SwapPorts speaks TLS from now on where there was none, and the other way round;
+// connections that stand go on as they are.
+func (r *Redis) SwapPorts(ctx context.Context) error {
+	_, plain, err := split(r.Address)
+	if err != nil {
+		return err
+	}
+	_, secure, err := split(r.TLSAddress)
+	if err != nil {
+		return err
+	}
+	set := func(key string, port int) error { return r.client.Do(ctx, "CONFIG", "SET", key, port).Err() }
+	if err := errors.Join(set("tls-port", 0), set("port", secure), set("tls-port", plain)); err != nil {
+		return err
+	}
+	r.Address, r.TLSAddress = r.TLSAddress, r.Address
+	_ = r.client.Close()
+	r.client = redisAdmin(r.Address, r.Password)
+	return r.client.Ping(ctx).Err()
+}

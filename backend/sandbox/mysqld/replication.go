@@ -98,6 +98,7 @@ func (ss *session) changeMaster(c *cursor, args []any, conf *sourceConf) error {
 			if truth(v) {
 				return errorf(1235, "42000", "This version of MariaDB doesn't yet support 'TLS between sandbox servers'")
 			}
+		case "MASTER_SSL_CA", "MASTER_SSL_CERT", "MASTER_SSL_KEY": // of no use without MASTER_SSL
 		case "MASTER_USE_GTID":
 			switch strings.ToLower(toText(v)) {
 			case "slave_pos", "replica_pos":

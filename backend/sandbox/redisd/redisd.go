@@ -23,6 +23,8 @@ type Options struct {
 	Password string
 	// Listen is the address to serve on; "" is a free port of 127.0.0.1.
 	Listen string
+	// TLS: it is built with it, and knows tls-replication, but speaks it never.
+	TLS bool
 	// ReplicaOf is the source's host:port; "" starts as a primary.
 	ReplicaOf string
 	// MasterAuth is the password for the source.
@@ -83,6 +85,9 @@ func Start(o Options) (*Server, error) {
 		m: miniredis.NewMiniRedis(), opts: o, password: o.Password, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
 		config: map[string]string{"masterauth": o.MasterAuth, "masteruser": "", "replica-read-only": "yes", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "maxmemory": "0", "maxclients": "10000"},
 		replid: newID(), grew: make(chan struct{}), closing: make(chan struct{}),
+	}
+	if o.TLS {
+		s.config["tls-replication"] = "no"
 	}
 	if o.Password != "" {
 		s.m.RequireAuth(o.Password)

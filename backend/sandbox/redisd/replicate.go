@@ -123,10 +123,10 @@ func (s *Server) snapshot() [][]string {
 func (s *Server) replicate(ctx context.Context, src *source) {
 	for ctx.Err() == nil {
 		s.mu.Lock()
-		password := s.config["masterauth"]
+		user, password := s.config["masteruser"], s.config["masterauth"]
 		s.mu.Unlock()
 		c := redis.NewClient(&redis.Options{
-			Addr: src.addr, Password: password, MaxRetries: -1, Protocol: 2, DisableIdentity: true,
+			Addr: src.addr, Username: user, Password: password, MaxRetries: -1, Protocol: 2, DisableIdentity: true,
 			DialTimeout: time.Second, ReadTimeout: 3 * pullWait, PoolSize: 1, ContextTimeoutEnabled: true,
 		})
 		err := s.pullLoop(ctx, c, src)
