@@ -282,6 +282,12 @@ func (a *rabbitAsker) noLogin(ctx context.Context, c *conv, err, mgmtErr error) 
 		c.note("! %s", ae.Reason)
 		return unknown("cannot ask: %s may not use the virtual host", nobody(a.t.User))
 	}
+	// A broker without a word for it hangs up on a wrong password, and so does one in trouble.
+	if errors.Is(err, amqp.ErrCredentials) && a.mgmt != nil && mgmtErr == nil && a.t.User != "" {
+		c.note("! it closed the connection at the login, without a reason")
+		c.expected("a login, as the management interface takes the same password")
+		return down("hangs up at the login, and the password of %s is right: its management interface takes it", a.t.User)
+	}
 	return c.failed(ctx, a.t.Address, err)
 }
 

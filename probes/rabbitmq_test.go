@@ -22,6 +22,7 @@ type fakeRabbit struct {
 	queues   map[string][2]uint32 // messages, consumers
 	logins   int
 	mute     bool // reads the login and never answers it
+	hangsUp  bool // reads the login and closes the connection
 	vhostBad bool
 	deaf     bool // stops answering on open connections
 }
@@ -98,8 +99,11 @@ func (f *fakeRabbit) serve(c net.Conn) {
 	f.mu.Lock()
 	f.logins++
 	good := bytes.Contains(args, []byte("\x00"+f.user+"\x00"+f.pw)) || f.external && bytes.Contains(args, shortStr("EXTERNAL"))
-	mute, vhostBad := f.mute, f.vhostBad
+	mute, vhostBad, hangsUp := f.mute, f.vhostBad, f.hangsUp
 	f.mu.Unlock()
+	if hangsUp {
+		return
+	}
 	if mute {
 		_, _ = io.Copy(io.Discard, r)
 		return
@@ -173,6 +177,9 @@ func TestRabbitMQ(t *testing.T) {
 		{"no such virtual host", func(f *fakeRabbit, _ *Target) { f.vhostBad = true }, nil, 0, StatusUnknown, "may not use the virtual host"},
 		{"a login that never ends", func(f *fakeRabbit, _ *Target) { f.mute = true }, nil, 200 * time.Millisecond, StatusDegraded, "greets, but the login takes longer than 200 ms"},
 		{"the same, and management knows why", func(f *fakeRabbit, _ *Target) { f.mute = true }, docs{"/api/health/checks/alarms": 401}, 200 * time.Millisecond, StatusUnknown, "wrong password for duty"},
+		{"it hangs up at the login", func(f *fakeRabbit, _ *Target) { f.hangsUp = true }, nil, 0, StatusUnknown, "wrong password for duty"},
+		{"the same, and management takes the password", func(f *fakeRabbit, _ *Target) { f.hangsUp = true }, fine, 0, StatusDown, "hangs up at the login, and the password of duty is right"},
+		{"the same, and management does not", func(f *fakeRabbit, _ *Target) { f.hangsUp = true }, docs{"/api/health/checks/alarms": 401}, 0, StatusUnknown, "wrong password for duty"},
 		{"management is gone", nil, docs{"/api/health/checks/alarms": 502}, 0, StatusDegraded, "its management API does not answer: answered 502"},
 		{"management wants another account", nil, docs{"/api/health/checks/alarms": 401}, 0, StatusUp, "alarms not visible: give duty the tag monitoring"},
 		{"refused over AMQP, management fine", func(_ *fakeRabbit, tg *Target) { tg.Address = nobodyListens(t) }, fine, 0, StatusDown, "refused: nothing listens"},
