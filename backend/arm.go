@@ -81,13 +81,60 @@ func (e *Engine) dropArmed() error {
 	return nil
 }
 
-// watchArmed keeps what is held ready fresh until ctx ends.
-func (e *Engine) watchArmed(ctx context.Context) {
+// HoldReady is ArmDNS, and then what a console does in the background (dns.armed) until ctx
+// ends or no provider can be armed: later readings do not accept what differs from the first,
+// so drift stays in sight. told gets the state after every reading, one call at a time; its
+// error ends it. No zone is read while a run is on its way.
+func (e *Engine) HoldReady(ctx context.Context, told func(Readiness) error) error {
+	r, err := e.ArmDNS(ctx, false)
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		err = told(r)
+	}
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	read, ended := make(chan struct{}, 1), make(chan struct{})
+	go func() {
+		defer close(ended)
+		e.watchArmed(ctx, func() {
+			select {
+			case read <- struct{}{}:
+			default: // the state that is told next has this reading, too
+			}
+		})
+	}()
+	defer func() { cancel(); <-ended }()
+	for {
+		select {
+		case <-ended:
+			return nil
+		case <-read:
+		}
+		r, err := e.Readiness(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err == nil {
+			err = told(r)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// watchArmed keeps what is held ready fresh until ctx ends; read is called after a reading,
+// by a goroutine for each provider.
+func (e *Engine) watchArmed(ctx context.Context, read func()) {
 	a := e.cfg.DNS.Armed
 	e.dns.Watch(ctx, e.topo.Domains, switching.WatchOptions{
 		Every: a.Every.D(), ProbeWrite: a.ProbeWrite.D(), Jitter: rand.Float64,
 		Busy:    func() bool { return e.runNow(ctx) != nil },
-		Changed: func() { e.keepArmed(); e.wake() },
+		Changed: func() { e.keepArmed(); read() },
 	})
 }
 

@@ -202,7 +202,7 @@ func (e *Engine) Watch(ctx context.Context) error {
 	defer cancel()
 	e.observe(ctx)
 	wg.Go(func() { _ = e.mon.Run(ctx) })
-	wg.Go(func() { e.watchArmed(ctx) })
+	wg.Go(func() { e.watchArmed(ctx, e.wake) })
 	wg.Go(func() { e.every(ctx, max(time.Second, e.cfg.Thresholds.Interval.D()), e.observe) })
 	for {
 		changed := e.mon.Changed()

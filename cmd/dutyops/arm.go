@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -13,11 +14,17 @@ import (
 )
 
 func (a *app) armCmd() *cobra.Command {
-	var probe bool
+	var probe, watch bool
 	c := &cobra.Command{
 		Use: "arm", Short: "Read every zone and hold it ready, so that a switch is one request per zone (exit 3 when a zone cannot be read)",
 		Args: cobra.NoArgs,
 		RunE: a.withEngine(func(ctx context.Context, e *backend.Engine, _ []string) error {
+			if watch && probe {
+				return &usageError{errors.New("--watch and --probe-write: expected one of them; writes are tried in the background with dns.armed.probe_write in the configuration")}
+			}
+			if watch {
+				return e.HoldReady(ctx, a.tellReadiness)
+			}
 			r, err := e.ArmDNS(ctx, probe)
 			if err != nil {
 				return err
@@ -36,7 +43,18 @@ func (a *app) armCmd() *cobra.Command {
 		}),
 	}
 	c.Flags().BoolVar(&probe, "probe-write", false, "also write one record set of every zone as it is: proof that credential, rights and path would carry a switch")
+	c.Flags().BoolVarP(&watch, "watch", "w", false, "keep it fresh (dns.armed) until interrupted, as the console does; with -o json one document per line")
 	return c
+}
+
+// tellReadiness prints one of many states.
+func (a *app) tellReadiness(r backend.Readiness) error {
+	if a.json() {
+		return a.printLine(r)
+	}
+	a.printf("%s\n", r.At.Local().Format("15:04:05"))
+	a.printReadiness(r)
+	return nil
 }
 
 func (a *app) printReadiness(r backend.Readiness) {

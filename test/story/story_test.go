@@ -1,6 +1,7 @@
 package story
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -307,6 +308,44 @@ func TestInterruptStopsAtAStepBoundary(t *testing.T) {
 		t.Fatalf("exit %d, state %s\n%s", code, l.Runs[0].State, errs.String())
 	}
 	w.usersServedBy("standby")
+}
+
+// TestDNSIsHeldReadyUntilInterrupted: `dns arm --watch` reads once and again, and what it
+// holds is fresh for a later process.
+func TestDNSIsHeldReadyUntilInterrupted(t *testing.T) {
+	w := start(t)
+	if code, _, errs := w.run("dns", "arm", "--watch", "--probe-write"); code != 2 || !strings.Contains(errs, "expected one of them") {
+		t.Fatalf("exit %d\n%s", code, errs)
+	}
+	w.edit("\ndns:\n", "\ndns:\n  armed: {every: 1s}\n")
+	cmd := w.command("dns", "arm", "--watch", "-o", "json")
+	var lines lockedBuffer
+	cmd.Stdout = &lines
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	armed := func() (out []time.Time) {
+		for _, l := range strings.Split(strings.TrimSpace(lines.String()), "\n") {
+			var r struct {
+				Zones []struct {
+					Fresh bool
+					Armed time.Time
+				}
+			}
+			if json.Unmarshal([]byte(l), &r) == nil && len(r.Zones) > 0 && r.Zones[0].Fresh {
+				out = append(out, r.Zones[0].Armed)
+			}
+		}
+		return out
+	}
+	w.until("a second reading", time.Minute, func() (bool, string) {
+		a := armed()
+		return len(a) > 1 && a[len(a)-1].After(a[0]), lines.String()
+	})
+	_ = cmd.Process.Signal(syscall.SIGINT)
+	if err := cmd.Wait(); err != nil {
+		t.Fatalf("interrupted: %v", err)
+	}
 }
 
 func TestDNSCanBeWatchedAndPrinted(t *testing.T) {
