@@ -213,18 +213,24 @@ func (f *Full) feedsAt(t *testing.T, site string) {
 	}
 }
 
-// mirrors checks which direction copies, by asking both workers.
+// mirrors waits until only one direction copies, by asking both workers: a checkpoint
+// connector whose source was dead stops when it has given up.
 func (f *Full) mirrors(ctx context.Context, t *testing.T, from, to string) {
 	t.Helper()
 	for site, want := range map[string]string{to: "RUNNING", from: "STOPPED"} {
 		other := map[string]string{from: to, to: from}[site]
 		for _, name := range MirrorNames(other) {
-			var st struct {
-				Connector struct{ State string } `json:"connector"`
-			}
-			err := sendJSON(ctx, http.MethodGet, f.Data[site].Mirror.URL+"/connectors/"+name+"/status", nil, &st)
-			if err != nil || st.Connector.State != want {
-				t.Errorf("connector %s at %s is %s (%v), want %s", name, site, st.Connector.State, err, want)
+			if err := Await(ctx, 2*time.Minute, fmt.Sprintf("connector %s at %s is %s", name, site, want), func(ctx context.Context) string {
+				var st struct {
+					Connector struct{ State string } `json:"connector"`
+				}
+				err := sendJSON(ctx, http.MethodGet, f.Data[site].Mirror.URL+"/connectors/"+name+"/status", nil, &st)
+				if err != nil || st.Connector.State != want {
+					return fmt.Sprint(st.Connector.State, err)
+				}
+				return ""
+			}); err != nil {
+				t.Error(err)
 			}
 		}
 	}
