@@ -80,3 +80,22 @@ func TestOneOfSeveralCertificates(t *testing.T) {
 		wantAnswer(t, ask(t, p, 20*time.Second), StatusDegraded, "its certificate ends in 2 days")
 	}
 }
+
+// TestFilesThatCannotBeTakenOver: the next restart would find what a rotation left behind.
+func TestFilesThatCannotBeTakenOver(t *testing.T) {
+	ca, dir := trusttest.NewCA(t, "Duty Test CA"), t.TempDir()
+	root := trusttest.File(t, dir, "ca.pem", ca.PEM)
+	front := trusttest.Front(t, strings.TrimPrefix(httpServer(t, func(http.ResponseWriter, *http.Request) {}), "http://"), &tls.Config{Certificates: []tls.Certificate{ca.Issue(t, trusttest.Leaf{}).TLS}})
+	p := must(t, Target{Kind: "http", URL: "https://" + front, TLS: &trust.Settings{CA: root}})
+	r := ask(t, p, 20*time.Second)
+	wantAnswer(t, r, StatusUp, "answered 200")
+	if got, ok := r.Facts.Extra["tls files"]; ok {
+		t.Errorf("trouble out of nothing: %q", got)
+	}
+	trusttest.File(t, dir, "ca.pem", []byte("nothing"))
+	r = ask(t, p, 20*time.Second)
+	wantAnswer(t, r, StatusUp, "answered 200")
+	if got := r.Facts.Extra["tls files"]; !strings.Contains(got, "holds no PEM certificate; what was read before is still in use") {
+		t.Errorf("tls files %q", got)
+	}
+}

@@ -173,6 +173,9 @@ func (c *conv) result(a answer) Result {
 // certificate tells when the certificates end; the first that ends soon is a finding of an
 // answer that is otherwise good.
 func (c *conv) certificate(a answer) answer {
+	if err := c.t.trust.Trouble(); err != nil {
+		c.extra("tls files", err.Error()+"; what was read before is still in use")
+	}
 	p := c.t.trust.Peer()
 	if p == nil {
 		return a

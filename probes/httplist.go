@@ -1,7 +1,6 @@
 package probes
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,9 +37,7 @@ func (w *web) stream(ctx context.Context, c *conv, limit int, path, field string
 	if r.code < 200 || r.code > 299 {
 		return 0, true, &statusError{r}
 	}
-	if err = guard.Depth(r.body); err == nil {
-		n, err = eachOf(r.body, field, each)
-	}
+	n, err = guard.Each(r.body, field, each)
 	if r.cut && errors.Is(err, io.ErrUnexpectedEOF) {
 		return n, false, nil
 	}
@@ -48,53 +45,4 @@ func (w *web) stream(ctx context.Context, c *conv, limit int, path, field string
 		return n, true, joinErr(errGarbage, err)
 	}
 	return n, true, nil
-}
-
-func eachOf(body []byte, field string, each func(json.RawMessage) error) (n int, err error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if field != "" {
-		err = descend(dec, field)
-	}
-	if err == nil {
-		err = delim(dec, '[')
-	}
-	for err == nil && dec.More() {
-		var raw json.RawMessage
-		if err = dec.Decode(&raw); err == nil {
-			n, err = n+1, each(raw)
-		}
-	}
-	if err == nil {
-		err = delim(dec, ']')
-	}
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
-	}
-	return n, err
-}
-
-// descend goes to the value of an object's field.
-func descend(dec *json.Decoder, field string) error {
-	if err := delim(dec, '{'); err != nil {
-		return err
-	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil || name == field {
-			return err
-		}
-		var skipped json.RawMessage
-		if err := dec.Decode(&skipped); err != nil {
-			return err
-		}
-	}
-	return fmt.Errorf("no %s in it", field)
-}
-
-func delim(dec *json.Decoder, want json.Delim) error {
-	t, err := dec.Token()
-	if err == nil && t != want {
-		err = fmt.Errorf("%v where %s was expected", t, want)
-	}
-	return err
 }

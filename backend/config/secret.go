@@ -59,6 +59,15 @@ func (s Secret) Resolve() (string, error) {
 	return v, nil
 }
 
+// File is the path that a file: secret is read from; "" for the others.
+func (s Secret) File() string {
+	path, _ := strings.CutPrefix(string(s), "file:")
+	if s.problem() != "" || path == string(s) {
+		return ""
+	}
+	return path
+}
+
 // problem says why s is no reference; "" when it is one or is empty. It never
 // repeats s.
 func (s Secret) problem() string {

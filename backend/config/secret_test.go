@@ -90,3 +90,11 @@ func TestCommandIsBounded(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+func TestSecretFile(t *testing.T) {
+	for s, want := range map[Secret]string{"": "", "env:A": "", "exec:cat /a": "", "/a": "", "file:": "", "file:/a/b c": "/a/b c"} {
+		if got := s.File(); got != want {
+			t.Errorf("%q is read from %q, want %q", string(s), got, want)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package replication
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/secure"
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // maxAnswer bounds what is read of one answer.
@@ -37,7 +37,7 @@ func newHTTPServer(e Endpoint, opts Options) (*httpServer, error) {
 	h.user, h.password = e.account()
 	h.apiKey = e.apiKey()
 	h.rc = resty.New().SetBaseURL(h.url).SetTimeout(opts.Timeout).SetLogger(silentResty{}).
-		SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy()).SetTransport(secure.Transport(e.Config.TLS))
+		SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy()).SetTransport(secure.Web(e.Config.TLS))
 	return h, nil
 }
 
@@ -97,7 +97,7 @@ func (h *httpServer) call(ctx context.Context, method, path string, body, out an
 		if errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%s: %s %s: %w", h.name, method, path, err)
 		}
-		return fmt.Errorf("%s: %s %s: %w: %s", h.name, method, path, ErrUnreachable, h.vault.scrub(secure.Explain(nil, err).Error()))
+		return fmt.Errorf("%s: %s %s: %w: %s", h.name, method, path, ErrUnreachable, h.vault.fit(secure.Explain(nil, err).Error()))
 	}
 	if !answer.IsSuccess() {
 		hint := ""
@@ -110,16 +110,15 @@ func (h *httpServer) call(ctx context.Context, method, path string, body, out an
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(answer.Body(), out); err != nil {
+	err = guard.JSON(answer.Body(), out)
+	if errors.Is(err, guard.ErrTooMuch) {
+		return fmt.Errorf("%s: %s %s: %w: %w", h.name, method, path, ErrUnreachable, err)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %s %s: the answer is not the JSON expected: %w (%s)", h.name, method, path, err, brief(h.vault.scrub(answer.String())))
 	}
 	return nil
 }
 
-func brief(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 300 {
-		return string(r[:300]) + " ..."
-	}
-	return s
-}
+// brief is an answer in one line.
+func brief(s string) string { return guard.Text(strings.Join(strings.Fields(s), " "), maxText) }

@@ -77,7 +77,7 @@ func (s connStatus) String() string {
 	for _, t := range s.Tasks {
 		out += fmt.Sprintf(", task %d %s", t.ID, t.State)
 	}
-	return out
+	return brief(out)
 }
 
 // cause is the first line of the first trace.

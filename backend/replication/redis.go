@@ -9,12 +9,15 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
 	"github.com/dutyops/dutyops/backend/secure"
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // A Redis primary has no read-only switch. It refuses writes when it asks for more
@@ -36,6 +39,17 @@ type redisStore struct {
 	opts  Options
 	rdb   *redis.Client
 	vault vault
+	// meter bounds what one command brings in.
+	meter guard.Meter
+}
+
+// maxRedisAnswer bounds what one command brings in, in bytes: INFO is the longest.
+const maxRedisAnswer = 4 << 20
+
+// ask is the client for one command.
+func (s *redisStore) ask() *redis.Client {
+	s.meter.Refill(maxRedisAnswer)
+	return s.rdb
 }
 
 // The client logs failed dials to stderr and has only a process-wide switch for it.
@@ -60,15 +74,32 @@ func newRedis(e Endpoint, opts Options) (*redisStore, error) {
 			return user, p, err
 		},
 	}
-	if c := secure.Client(e.Config.TLS); c != nil {
-		o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
-			defer cancel()
-			return secure.Dial(c)(ctx, network, addr)
+	c := secure.Client(e.Config.TLS)
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
+		defer cancel()
+		dial := secure.Dial(c)
+		if c == nil { // a socket, and no more than that: the pool looks at it
+			dial = (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext
 		}
+		conn, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		conn = s.meter.Conn(conn)
+		if raw, ok := conn.(syscall.Conn); ok && c == nil {
+			return socket{guard.NewRESP(conn), raw}, nil
+		}
+		return guard.NewRESP(conn), nil
 	}
 	s.rdb = redis.NewClient(o)
 	return s, nil
+}
+
+// socket lets the pool see that the server hung up while nothing was asked.
+type socket struct {
+	*guard.RESP
+	syscall.Conn
 }
 
 func (s *redisStore) Close() error { return s.rdb.Close() }
@@ -77,7 +108,7 @@ func (s *redisStore) wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	text := s.vault.scrub(secure.Explain(nil, err).Error())
+	text := s.vault.fit(secure.Explain(nil, err).Error())
 	var re redis.Error
 	if errors.As(err, &re) {
 		if i := strings.Index(text, ", with args beginning with"); i > 0 {
@@ -110,7 +141,7 @@ func (s *redisStore) missingRight(text string) string {
 }
 
 func (s *redisStore) do(ctx context.Context, op string, args ...any) error {
-	return s.wrap(op, s.rdb.Do(ctx, args...).Err())
+	return s.wrap(op, s.ask().Do(ctx, args...).Err())
 }
 
 // redisInfo is INFO replication.
@@ -158,14 +189,14 @@ func orZero(s string) string {
 func (i redisInfo) partial() bool { return i.replica() && i["master_sync_in_progress"] == "1" }
 
 func (s *redisStore) info(ctx context.Context) (redisInfo, error) {
-	text, err := s.rdb.Info(ctx, "replication").Result()
+	text, err := s.ask().Info(ctx, "replication").Result()
 	if err != nil {
 		return nil, s.wrap("INFO replication", err)
 	}
 	out := redisInfo{}
 	for line := range strings.SplitSeq(text, "\n") {
 		if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
-			out[k] = v
+			out[guard.Text(k, maxText)] = guard.Text(v, maxText)
 		}
 	}
 	if out["role"] == "" {
@@ -176,7 +207,7 @@ func (s *redisStore) info(ctx context.Context) (redisInfo, error) {
 
 // minReplicas reads min-replicas-to-write.
 func (s *redisStore) minReplicas(ctx context.Context) (int64, error) {
-	m, err := s.rdb.ConfigGet(ctx, "min-replicas-to-write").Result()
+	m, err := s.ask().ConfigGet(ctx, "min-replicas-to-write").Result()
 	if err != nil {
 		return 0, s.wrap("CONFIG GET min-replicas-to-write", err)
 	}
@@ -253,7 +284,7 @@ func (s *redisStore) Demote(ctx context.Context) ([]string, error) {
 		return []string{"refuses writes already: " + i.String()}, nil
 	}
 	// The check is off while min-replicas-max-lag is 0.
-	m, err := s.rdb.ConfigGet(ctx, "min-replicas-max-lag").Result()
+	m, err := s.ask().ConfigGet(ctx, "min-replicas-max-lag").Result()
 	if err != nil {
 		return nil, s.wrap("CONFIG GET min-replicas-max-lag", err)
 	}

@@ -191,7 +191,7 @@ func (s *redisStore) secureLink(ctx context.Context, standing bool) error {
 // tlsReplication is whether the server reaches its source over TLS: yes, no, or "" for one
 // that is built without it.
 func (s *redisStore) tlsReplication(ctx context.Context) (string, error) {
-	now, err := s.rdb.ConfigGet(ctx, "tls-replication").Result()
+	now, err := s.ask().ConfigGet(ctx, "tls-replication").Result()
 	return now["tls-replication"], s.wrap("CONFIG GET tls-replication", err)
 }
 
@@ -199,7 +199,7 @@ func (s *redisStore) tlsReplication(ctx context.Context) (string, error) {
 // had. A Redis history is a replication id and an offset in it; a promoted replica
 // remembers the id it followed and up to where (master_replid2, second_repl_offset).
 func (s *redisStore) notDiverged(ctx context.Context, source Endpoint, mine, theirs redisInfo) (string, error) {
-	keys, err := s.rdb.DBSize(ctx).Result()
+	keys, err := s.ask().DBSize(ctx).Result()
 	if err != nil {
 		return "", s.wrap("DBSIZE", err)
 	}

@@ -19,7 +19,7 @@ func Settings(t *config.TLS) *trust.Settings {
 	}
 	s := &trust.Settings{CA: string(t.CA), Cert: string(t.Cert), ServerName: t.ServerName, Insecure: t.InsecureSkipVerify}
 	if t.Key != "" {
-		s.Key = t.Key.Resolve
+		s.Key, s.KeyFile = t.Key.Resolve, t.Key.File()
 	}
 	return s
 }
@@ -49,12 +49,26 @@ func Transport(t *config.TLS) http.RoundTripper {
 	if t == nil {
 		return nil
 	}
-	tr := &http.Transport{MaxResponseHeaderBytes: 256 << 10, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: dialTimeout}
+	tr := &http.Transport{MaxResponseHeaderBytes: maxHead, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute, TLSHandshakeTimeout: dialTimeout}
 	d := net.Dialer{Timeout: dialTimeout, KeepAlive: 15 * time.Second}
 	Client(t).Transport(tr, d.DialContext)
 	tr.DialContext = func(_ context.Context, _, addr string) (net.Conn, error) {
 		return nil, fmt.Errorf("%s: %w", addr, ErrPlain)
 	}
+	return tr
+}
+
+// maxHead bounds the headers of an answer, in bytes.
+const maxHead = 256 << 10
+
+// Web is Transport; without t one that asks http, and https by this host's authorities, with
+// the same bounds.
+func Web(t *config.TLS) http.RoundTripper {
+	if t != nil {
+		return Transport(t)
+	}
+	tr := http.DefaultTransport.(*http.Transport).Clone() //nolint:errcheck,forcetypeassert // it is what the standard library makes
+	tr.MaxResponseHeaderBytes = maxHead
 	return tr
 }
 

@@ -71,3 +71,13 @@ func TestHTTPClient(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// TestAKeyFileIsWatched: what the key is read from is looked at before every handshake.
+func TestAKeyFileIsWatched(t *testing.T) {
+	if s := secure.Settings(&config.TLS{Cert: "c.pem", Key: "file:/etc/k.pem"}); s.KeyFile != "/etc/k.pem" {
+		t.Errorf("watched: %q", s.KeyFile)
+	}
+	if s := secure.Settings(&config.TLS{Cert: "c.pem", Key: "env:KEY"}); s.KeyFile != "" || s.Key == nil {
+		t.Errorf("watched: %q", s.KeyFile)
+	}
+}

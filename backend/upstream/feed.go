@@ -37,7 +37,7 @@ func (f *Feed) Attached(ctx context.Context) (string, error) {
 	if now.Attached == nil {
 		return "", fmt.Errorf(`%s: %w: the answer has no "attached"`, f.api.name, ErrUnreachable)
 	}
-	return *now.Attached, nil
+	return fit(*now.Attached), nil
 }
 
 // Attach sends the feed to site ("" detaches it) unless it goes there already, and reads

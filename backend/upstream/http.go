@@ -12,6 +12,7 @@ import (
 
 	"github.com/dutyops/dutyops/backend/config"
 	"github.com/dutyops/dutyops/backend/secure"
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // Failures that callers tell apart. Test with errors.Is.
@@ -51,8 +52,19 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// maxAnswer bounds what is read of one answer.
-const maxAnswer = 4 << 20
+// Bounds of one answer, in bytes: maxList is of a list that is looked through, maxText of what
+// is shown of the other side's own words.
+const (
+	maxAnswer = 4 << 20
+	maxList   = 16 << 20
+	maxText   = 300
+)
+
+// list reads the elements of an answer's field one after the other: few of them are kept.
+type list struct {
+	field string
+	each  func(json.RawMessage) error
+}
 
 // api is one HTTP API. Safe for concurrent use.
 type api struct {
@@ -74,7 +86,7 @@ func newAPI(name, url string, t *config.TLS, opts Options) (*api, error) {
 	opts = opts.withDefaults()
 	return &api{name: name, opts: opts, rc: resty.New().SetBaseURL(strings.TrimRight(url, "/")).
 		SetLogger(silent{}).SetResponseBodyLimit(maxAnswer).SetRedirectPolicy(resty.NoRedirectPolicy()).
-		SetTransport(secure.Transport(t))}, nil
+		SetTransport(secure.Web(t))}, nil
 }
 
 // silent keeps the client from writing to stderr; what it has to say comes as errors.
@@ -106,8 +118,8 @@ func isStatus(err error, codes ...int) bool {
 	return false
 }
 
-// call sends body as JSON (none when nil) and decodes a 2xx answer into out (unless nil).
-// Secrets are read for each call and kept out of errors.
+// call sends body as JSON (none when nil) and decodes a 2xx answer into out (unless nil), or
+// hands it to out when that is a list. Secrets are read for each call and kept out of errors.
 func (a *api) call(ctx context.Context, method, path string, body, out any) error {
 	return a.callWithin(ctx, a.opts.Timeout, method, path, body, out)
 }
@@ -136,12 +148,16 @@ func (a *api) callWithin(ctx context.Context, bound time.Duration, method, path 
 	if body != nil {
 		r.SetHeader("Content-Type", "application/json").SetBody(body)
 	}
+	l, isList := out.(list)
+	if isList {
+		r.SetResponseBodyLimit(maxList)
+	}
 	answer, err := r.Execute(method, path)
 	if err != nil {
 		if errors.Is(err, context.Canceled) {
 			return fmt.Errorf("%s: %s %s: %w", a.name, method, path, err)
 		}
-		return fmt.Errorf("%s: %s %s: %w: %s", a.name, method, path, ErrUnreachable, scrub(secure.Explain(nil, err).Error(), secrets))
+		return fmt.Errorf("%s: %s %s: %w: %s", a.name, method, path, ErrUnreachable, fit(scrub(secure.Explain(nil, err).Error(), secrets)))
 	}
 	if !answer.IsSuccess() {
 		se := &statusError{Code: answer.StatusCode(), text: brief(scrub(answer.String(), secrets))}
@@ -153,7 +169,15 @@ func (a *api) callWithin(ctx context.Context, bound time.Duration, method, path 
 	if out == nil {
 		return nil
 	}
-	if err := json.Unmarshal(answer.Body(), out); err != nil {
+	if isList {
+		_, err = guard.Each(answer.Body(), l.field, l.each)
+	} else {
+		err = guard.JSON(answer.Body(), out)
+	}
+	if errors.Is(err, guard.ErrTooMuch) {
+		return fmt.Errorf("%s: %s %s: %w: %w", a.name, method, path, ErrUnreachable, err)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %s %s: %w: the answer is not the JSON expected (%s)", a.name, method, path, ErrUnreachable, brief(scrub(answer.String(), secrets)))
 	}
 	return nil
@@ -168,13 +192,12 @@ func scrub(text string, secrets []string) string {
 	return text
 }
 
-func brief(s string) string {
-	s = strings.Join(strings.Fields(s), " ")
-	if r := []rune(s); len(r) > 300 {
-		return string(r[:300]) + " ..."
-	}
-	return s
-}
+// brief is an answer in one line.
+func brief(s string) string { return fit(strings.Join(strings.Fields(s), " ")) }
+
+// fit is text from elsewhere as a person may read it: unable to move a cursor, to forge a line
+// or to fill a screen.
+func fit(s string) string { return guard.Text(s, maxText) }
 
 // until calls look until it says done or fails, ctx ends, or Wait has passed when ctx
 // has no deadline.

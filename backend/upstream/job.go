@@ -2,13 +2,14 @@ package upstream
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/dutyops/dutyops/backend/config"
+	"github.com/dutyops/dutyops/probes/guard"
 )
 
 // Job is the ingest job of one Flink cluster, driven over its REST API
@@ -56,13 +57,20 @@ func ended(state string) bool {
 // alive are the jobs of our name that have not ended, in whatever state they are: one
 // that restarts or is being created will write again.
 func (j *Job) alive(ctx context.Context) ([]jobState, error) {
-	var all struct {
-		Jobs []jobState `json:"jobs"`
-	}
-	if err := j.api.call(ctx, http.MethodGet, "/jobs/overview", nil, &all); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(all.Jobs, func(x jobState) bool { return x.Name != j.conf.Name || ended(x.State) }), nil
+	var jobs []jobState
+	// jobs that have ended stay listed, and there may be very many; half a list is an error,
+	// as the other half may hold one that writes
+	err := j.api.call(ctx, http.MethodGet, "/jobs/overview", nil, list{"jobs", func(raw json.RawMessage) error {
+		var x jobState
+		if err := guard.JSON(raw, &x); err != nil {
+			return err
+		}
+		if x.Name == j.conf.Name && !ended(x.State) {
+			jobs = append(jobs, jobState{ID: fit(x.ID), Name: x.Name, State: fit(x.State)})
+		}
+		return nil
+	}})
+	return jobs, err
 }
 
 // Running finds the job; ok is false when none of that name is alive. A job that is
@@ -83,7 +91,7 @@ func (j *Job) Running(ctx context.Context) (id string, ok bool, err error) {
 func (j *Job) state(ctx context.Context, id string) (string, error) {
 	var job jobState
 	err := j.api.call(ctx, http.MethodGet, "/jobs/"+url.PathEscape(id), nil, &job)
-	return job.State, err
+	return fit(job.State), err
 }
 
 // StopWithSavepoint stops every job of the name and returns the path of the savepoint;
@@ -121,12 +129,15 @@ func (j *Job) stop(ctx context.Context, x jobState) (string, error) {
 			return false, "", err
 		}
 		if st.Status.ID != "COMPLETED" {
-			return false, "savepoint " + st.Status.ID, nil
+			return false, "savepoint " + fit(st.Status.ID), nil
 		}
 		if st.Operation.Failure.Trace != "" || st.Operation.Location == "" {
 			return false, "", fmt.Errorf("%s: savepoint of job %s: %w: %s (cancel it to go on without one)", j.api.name, x.ID, ErrFailed, firstLine(st.Operation.Failure.Trace))
 		}
 		path = st.Operation.Location
+		if fitting := guard.Text(path, maxPath); fitting != path {
+			return false, "", fmt.Errorf("%s: savepoint of job %s: %w: its path cannot be one: %s", j.api.name, x.ID, ErrFailed, fit(path))
+		}
 		return true, path, nil
 	})
 	if err != nil {
@@ -134,6 +145,9 @@ func (j *Job) stop(ctx context.Context, x jobState) (string, error) {
 	}
 	return path, j.awaitEnd(ctx, x.ID)
 }
+
+// maxPath is the longest path that a savepoint may have, in bytes.
+const maxPath = 4096
 
 // savepointStatus is GET /jobs/ID/savepoints/TRIGGER.
 type savepointStatus struct {
@@ -234,7 +248,7 @@ func (j *Job) submit(ctx context.Context, savepoint string) (string, error) {
 	if started.ID == "" {
 		return "", fmt.Errorf("%s: the answer names no job: %w", j.api.name, ErrUnreachable)
 	}
-	return started.ID, nil
+	return fit(started.ID), nil
 }
 
 // takesNoJobs: a cluster in application mode is its one job and has no /jars, and a session
@@ -273,7 +287,7 @@ func (j *Job) jar(ctx context.Context) (string, error) {
 	}
 	if best == "" {
 		return "", fmt.Errorf("%s: no jar %q has been uploaded (there is: %s): %w (upload it, or correct job.jar)",
-			j.api.name, j.conf.Jar, strings.Join(have, ", "), ErrConfig)
+			j.api.name, j.conf.Jar, fit(strings.Join(have, ", ")), ErrConfig)
 	}
 	return best, nil
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/http"
 	"syscall"
-	"time"
 )
 
 // HandshakeError is a handshake that did not come to an end. Its text is the one line
@@ -138,20 +137,4 @@ func (s *sniffed) Read(p []byte) (int, error) {
 // bytes come in one piece.
 func isAlert(b []byte) bool {
 	return len(b) >= 5 && b[0] == 21 && b[1] == 3 && b[2] <= 4 && b[3] == 0 && b[4] == 2
-}
-
-// Speaks asks addr whether it speaks TLS, whatever its certificate; for a server that
-// closes plain-text connections without a word. It takes at most half a second.
-func Speaks(ctx context.Context, addr string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
-	defer cancel()
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return false
-	}
-	defer func() { _ = conn.Close() }()
-	//nolint:gosec // nothing is said over it
-	t := tls.Client(conn, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
-	return t.HandshakeContext(ctx) == nil
 }

@@ -21,9 +21,11 @@ type Settings struct {
 	// CA is a PEM file of the authorities that are believed, instead of the host's.
 	CA string
 	// Cert is a PEM file with the client certificate and its chain; Key reads the private
-	// key, as PEM. Key is asked again whenever Cert has changed.
-	Cert string
-	Key  func() (string, error)
+	// key, as PEM. Key is asked again whenever Cert has changed, or KeyFile, the file that it
+	// reads if it reads one.
+	Cert    string
+	Key     func() (string, error)
+	KeyFile string
 	// ServerName is the name that the certificate must carry; default the host asked.
 	ServerName string
 	// Insecure believes any certificate: whoever is in between can read and answer.
@@ -47,7 +49,7 @@ type Client struct {
 	roots   *x509.CertPool
 	rootsOf stamp
 	pair    *tls.Certificate
-	pairOf  stamp
+	pairOf  [2]stamp // of the certificate and the key
 	trouble error
 
 	asked atomic.Bool // the server has asked for a client certificate
@@ -240,9 +242,15 @@ func (c *Client) loadPair() error {
 	if c.s.Cert == "" {
 		return nil
 	}
-	st, err := stampOf(c.s.Cert)
-	if err != nil {
+	var st [2]stamp
+	var err error
+	if st[0], err = stampOf(c.s.Cert); err != nil {
 		return fmt.Errorf("tls.cert: %w", err)
+	}
+	if c.s.KeyFile != "" {
+		if st[1], err = stampOf(c.s.KeyFile); err != nil {
+			return fmt.Errorf("tls.key: %w", err)
+		}
 	}
 	if c.pair != nil && st == c.pairOf {
 		return nil
