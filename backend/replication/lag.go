@@ -42,20 +42,38 @@ type watched struct {
 	// whole is the newest moment up to which the copy is known to have everything.
 	whole time.Time
 	used  bool // by the round of States under way
-	// srcWrites is where the source was when the copy was last seen to take a write, at
-	// its own number dstWrites. Of indices only.
-	srcWrites, dstWrites int64
-	copied               bool
+	writes *writes
 }
 
-// sinceCopied counts what was written at the source since the copy last took anything.
-// Updates and deletions are among it, which numbers of documents and newest times hide;
-// some of it may be there already.
-func (w *watched) sinceCopied(src, dst int64) int64 {
-	if !w.copied || dst != w.dstWrites || src < w.srcWrites {
-		w.srcWrites, w.dstWrites, w.copied = src, dst, true
+// writes is where an index was when its copy was last seen to take a write.
+type writes struct {
+	src, dst int64 // the number of all writes that each had taken
+	docs     int64 // documents at the source
+	// more is when the source was first seen to have taken more than deletions; zero while it
+	// has not.
+	more time.Time
+}
+
+// sinceCopied tells what was written at the source since the copy last took anything: how
+// many writes, how many of them can only be deletions, and for how long it is known that
+// some are not. Updates and deletions are among it, which numbers of documents and newest times
+// hide; some of it may be there already.
+func (w *watched) sinceCopied(src, dst, docs int64, srcAt, dstAt time.Time) (n, deleted int64, waits time.Duration) {
+	if w.writes == nil || dst != w.writes.dst || src < w.writes.src {
+		w.writes = &writes{src: src, dst: dst, docs: docs}
 	}
-	return src - w.srcWrites
+	n = src - w.writes.src
+	if n == 0 {
+		return 0, 0, 0
+	}
+	deleted = min(n, max(0, w.writes.docs-docs))
+	if n == deleted {
+		return n, deleted, 0
+	}
+	if w.writes.more.IsZero() {
+		w.writes.more = srcAt
+	}
+	return n, deleted, max(0, dstAt.Sub(w.writes.more))
 }
 
 // mark is a position of the source and when it was first seen there.

@@ -119,10 +119,27 @@ func TestWritesThatNoCountShows(t *testing.T) {
 	}
 	rounds(t, "elasticsearch", "data/elasticsearch", nil, []round{
 		{docs("100"), docs("80"), 0, 0, 0, "100 documents here, 100 at primary"},
-		{docs("107"), docs("80"), 1, 1, 0, "7 writes there since anything was copied"},
-		{docs("107"), docs("85"), 2, 2, 0, "100 documents here, 100 at primary"},
-		{docs("109"), docs("85"), 3, 3, 0, "2 writes there since anything was copied"},
-		{docs("3"), docs("85"), 4, 4, 0, "100 documents here, 100 at primary"}, // made anew
+		{docs("107"), docs("80"), 1, 1, someLag, "7 writes there since anything was copied"},
+		{docs("109"), docs("80"), 5, 6, 5, "9 writes there since anything was copied"}, // since the first of them is known
+		{docs("109"), docs("85"), 7, 7, 0, "100 documents here, 100 at primary"},
+		{docs("110"), docs("85"), 9, 9, someLag, "1 write there since anything was copied"},
+		{docs("110"), docs("85"), 12, 12, 3, "1 write there since anything was copied"},
+		{docs("3"), docs("85"), 14, 14, 0, "100 documents here, 100 at primary"}, // made anew
+	})
+}
+
+// A copy does not take deletions over, whenever it is made: they are told, and are no lag
+// that could ever go away.
+func TestDeletionsAreNoLag(t *testing.T) {
+	docs := func(n int64, writes string) said {
+		return said{Facts: probes.Facts{Count: &n, Position: writes}}
+	}
+	rounds(t, "elasticsearch", "data/elasticsearch", nil, []round{
+		{docs(100, "100"), docs(100, "100"), 0, 0, 0, "100 documents here, 100 at primary"},
+		{docs(99, "101"), docs(100, "100"), 1, 1, 0, "100 documents here, 99 at primary, 1 deletion there, which copies do not take over"},
+		{docs(97, "103"), docs(100, "100"), 60, 60, 0, "3 deletions there"},
+		{docs(97, "104"), docs(100, "100"), 61, 61, someLag, "4 writes there since anything was copied"}, // and an update
+		{docs(97, "104"), docs(100, "100"), 64, 64, 3, "4 writes there since anything was copied"},
 	})
 }
 

@@ -254,8 +254,27 @@ func (p *pair) elastic() {
 	src, err1 := number(p.src.Position)
 	dst, err2 := number(p.dst.Position)
 	if err1 == nil && err2 == nil {
-		if n := p.w.sinceCopied(src, dst); n > 0 {
-			p.s.Detail += fmt.Sprintf(", %d writes there since anything was copied", n)
+		p.unseenWrites(src, dst)
+	}
+}
+
+// unseenWrites adds what numbers of documents and newest times do not show: a copy that has not
+// taken the writes which its source has is behind for as long as the first of them is known.
+// Of deletions a copy never hears, so those alone are told and are no lag.
+func (p *pair) unseenWrites(src, dst int64) {
+	docs := int64(0)
+	if p.src.Count != nil {
+		docs = *p.src.Count
+	}
+	n, deleted, waits := p.w.sinceCopied(src, dst, docs, p.srcAt, p.dstAt)
+	switch {
+	case n == 0:
+	case n == deleted:
+		p.s.Detail += ", " + counted(n, "deletion") + " there, which copies do not take over"
+	default:
+		p.s.Detail += ", " + counted(n, "write") + " there since anything was copied"
+		if p.s.Lag >= 0 {
+			p.s.Lag = max(p.s.Lag, waits.Seconds(), someLag)
 		}
 	}
 }

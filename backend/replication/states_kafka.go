@@ -109,7 +109,7 @@ func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
 		if !p.src.NewestAt.IsZero() && !p.dst.NewestAt.IsZero() {
 			lag = max(lag, p.src.NewestAt.Sub(p.dst.NewestAt).Seconds())
 		}
-		p.say(failoverplan.Streaming, lag, "%s to copy", records(left))
+		p.say(failoverplan.Streaming, lag, "%s to copy", counted(left, "record"))
 	}
 }
 
@@ -120,9 +120,10 @@ func tooFar(at, end int64) bool {
 	return end < at/2 || at-end > max(1000, end/100)
 }
 
-func records(n int64) string {
+// counted writes a number of things.
+func counted(n int64, what string) string {
 	if n == 1 {
-		return "1 record"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d records", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -56,6 +56,16 @@ func SearchActions(t *testing.T, p SearchPair) {
 	if v := p.version(t, 1, "d1400"); v != 1 {
 		t.Errorf("a copied document has version %d, want 1", v)
 	}
+	p.updates(t, func(t *testing.T) {
+		t.Helper()
+		done(t, "copy again")(b.Follow(t.Context(), p.A))
+		eventually(t, "the update is copied", func() string {
+			if v := p.version(t, 1, "d20"); v != 2 {
+				return fmt.Sprintf("version %d", v)
+			}
+			return ""
+		})
+	})
 	for range 2 {
 		done(t, "demote")(a.Demote(t.Context()))
 	}
