@@ -127,9 +127,10 @@ func (m *Mirror) States(ctx context.Context, connectors []string) (map[string]st
 
 // Stop stops the connectors and waits until none of their tasks runs: Connect says
 // STOPPED a moment before its tasks have ended. A connector that does not exist copies
-// nothing and is passed over.
+// nothing and is passed over. All are told before any is waited for, so that one that does
+// not get to its end holds up no other.
 func (m *Mirror) Stop(ctx context.Context, connectors []string) ([]string, error) {
-	var ev []string
+	var ev, told []string
 	for _, c := range connectors {
 		st, err := m.status(ctx, c)
 		if err != nil {
@@ -151,6 +152,9 @@ func (m *Mirror) Stop(ctx context.Context, connectors []string) ([]string, error
 				return ev, err
 			}
 		}
+		told = append(told, c)
+	}
+	for _, c := range told {
 		seen, err := m.await(ctx, c, func(st connStatus) bool {
 			return st.Connector.State == connStopped && st.tasks(connRunning) == 0
 		})

@@ -176,9 +176,12 @@ func TestMirrorResume(t *testing.T) {
 func TestMirrorThatNeverStopsIsATimeout(t *testing.T) {
 	c := newConnect()
 	c.connectors["copy"].state = "STOPPED" // says so, but its task runs on
-	_, err := mirrorOf(t, c).Stop(t.Context(), []string{"copy"})
+	_, err := mirrorOf(t, c).Stop(t.Context(), both)
 	if !errors.Is(err, ErrTimeout) || !strings.Contains(err.Error(), "task 0 RUNNING") {
 		t.Errorf("Stop = %v, want ErrTimeout that names the task", err)
+	}
+	if fmt.Sprint(c.calls) != "[PUT check stop]" {
+		t.Errorf("calls %v; the other one is told all the same", c.calls)
 	}
 }
 
