@@ -40,8 +40,8 @@ type relation struct {
 type watched struct {
 	marks []mark
 	// whole is the newest moment up to which the copy is known to have everything.
-	whole time.Time
-	used  bool // by the round of States under way
+	whole  time.Time
+	used   bool // by the round of States under way
 	writes *writes
 }
 
