@@ -76,6 +76,9 @@ func (c *Client) explain(err error, inHandshake bool) (Kind, string) {
 	case errors.As(err, &verify):
 		return Other, "its certificate cannot be checked: " + verify.Err.Error()
 	}
+	if strings.Contains(err.Error(), tooOld) {
+		return Other, onlyOld
+	}
 	if k, text := c.alert(err); k != NoKind {
 		return k, text
 	}
@@ -152,6 +155,12 @@ func (c *Client) ours() string {
 // type is not exported, and some clients keep the text only.
 const remote = "remote error: tls: "
 
+// tooOld is what crypto/tls says of a server that answers with an older version than it was
+// offered, instead of an alert; the error has no type.
+const tooOld = "tls: server selected unsupported protocol version"
+
+const onlyOld = "it speaks no TLS of version 1.2 or newer"
+
 // alert explains what the server sent instead of going on.
 func (c *Client) alert(err error) (Kind, string) {
 	_, said, ok := strings.Cut(err.Error(), remote)
@@ -170,7 +179,7 @@ func (c *Client) alert(err error) (Kind, string) {
 	case about, asked:
 		return RefusesCertificate, fmt.Sprintf(refusesCertificate, ours, said)
 	case strings.HasPrefix(said, "protocol version"):
-		return Other, "it speaks no TLS of version 1.2 or newer"
+		return Other, onlyOld
 	}
 	return Other, "it ended the TLS connection: " + said
 }

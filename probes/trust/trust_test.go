@@ -295,3 +295,21 @@ func TestPeerEndsWithTheFirstThatEnds(t *testing.T) {
 		t.Errorf("%+v, want our own certificate's end", p)
 	}
 }
+
+// TestOldServersAreNamed: yaSSL answers an offer of TLS 1.2 with a ServerHello of 1.0, where
+// others send an alert.
+func TestOldServersAreNamed(t *testing.T) {
+	hello := append([]byte{22, 3, 1, 0, 42, 2, 0, 0, 38, 3, 1}, make([]byte, 32+1)...) // random, no session
+	hello = append(hello, 0, 0x2f, 0)                                                  // TLS_RSA_WITH_AES_128_CBC_SHA
+	addr := serve(t, func(c net.Conn) {
+		_, _ = c.Write(hello)
+		_, _ = io.Copy(io.Discard, c)
+	})
+	for name, settings := range map[string]trust.Settings{"checked": {}, "not checked": {Insecure: true}} {
+		c := trust.New(settings, nil)
+		err := talk(t, c, addr)
+		if kind, text := c.Explain(err); kind != trust.Other || text != "it speaks no TLS of version 1.2 or newer" {
+			t.Errorf("%s: %q %q (%v)", name, kind, text, err)
+		}
+	}
+}

@@ -99,3 +99,10 @@ func (r *Redis) SwapPorts(ctx context.Context) error {
 	r.client = redisAdmin(r.Address, r.Password)
 	return r.client.Ping(ctx).Err()
 }
+
+// Secure makes a server that has not been started yet speak TLS, as far as its yaSSL does:
+// up to version 1.1, with keys of RSA alone.
+func (m *MySQL) Secure(t TLS) error {
+	f := tlsFiles(m.dir)
+	return errors.Join(f.write(t), appendTo(filepath.Join(m.dir, "my.cnf"), sslLines(f)))
+}
