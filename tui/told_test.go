@@ -25,7 +25,7 @@ var told = []string{
 var untold = []string{"gatelist.go", "report.go", "hash.go", "card.go"}
 
 // joined are sentences that the engine makes of several texts.
-var joined = []string{"`dutyops runs commit %s --yes` keeps it and restores the TTLs", "%d failures", "1 failure", "%d times", "1 time", "1 success"}
+var joined = []string{"`dutyops runs commit %s --yes` keeps it and restores the TTLs", "failover to %s", "failback to %s", "%d failures", "1 failure", "%d times", "1 time", "1 success"}
 
 // technical are texts that nobody reads as a sentence: what a library's errors are told by.
 var technical = regexp.MustCompile(`^\?i\)|^(broken pipe|closed network connection|i/o timeout|reset by peer|%d %ss|%s at %d)$`)

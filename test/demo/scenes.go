@@ -3,6 +3,8 @@ package main
 // The story of the README: see it fail, understand, move, prove, come home.
 var story = []scene{
 	{wait: "users are served by primary", save: "01-calm"},
+	{keys: []string{"z"}, wait: "Way back", save: "02-ready"},
+	{keys: []string{"Escape"}, wait: "users are served by primary"},
 
 	// break primary/business, the third target of the list
 	{keys: []string{"x"}, wait: "How it can break"},
@@ -19,9 +21,10 @@ var story = []scene{
 	{keys: []string{"Enter", "text:business platform of primary is down", "Enter"}, wait: "any key stops it"},
 	{wait: "resolvers forget", save: "07-running"},
 	{wait: "✔ done", save: "08-done"},
+	{keys: []string{"v"}, wait: "users served", save: "13-board"},
 
 	// too early: the old primary is still down
-	{keys: []string{"Escape", "b"}, wait: "Gates that refuse", save: "09-too-early"},
+	{keys: []string{"Escape", "Escape", "b"}, wait: "Gates that refuse", save: "09-too-early"},
 
 	// heal, and go home
 	{keys: []string{"x", "H"}, wait: "Everything is healed"},
@@ -41,7 +44,7 @@ var small = []scene{
 	{keys: []string{"x"}, wait: "How it can break"},
 	{keys: []string{"j", "j", "Enter"}, wait: "How does primary/business break?"},
 	{keys: []string{"Enter"}, wait: "h heals it"},
-	{keys: []string{"Escape"}, wait: "Fail over to standby.", save: "21-small-fault"},
+	{keys: []string{"Escape"}, wait: "to review the plan", save: "21-small-fault"},
 }
 
 var chinese = []scene{
