@@ -94,7 +94,9 @@ func (r *report) end(e event) {
 		if e.Test == "" && len(r.failed) > 0 && strings.HasPrefix(r.failed[len(r.failed)-1], e.Package+" ") {
 			break // the package failed because of the test that was named
 		}
-		r.failed = append(r.failed, e.Package+" "+e.Test)
+		if e.Action == "fail" { // a build that fails is told again with its package
+			r.failed = append(r.failed, strings.TrimSpace(e.Package+" "+e.Test))
+		}
 		r.print("  FAILED  %6.1f s  %s\n", e.Elapsed, name)
 		for _, line := range r.said[e.Test] {
 			r.print("    %s", line)

@@ -25,6 +25,11 @@ const events = `{"Action":"start","Package":"p"}
 {"Action":"start","Package":"q"}
 {"Action":"output","Package":"q","Output":"panic: test timed out\n"}
 {"Action":"fail","Package":"q","Elapsed":9}
+{"Action":"build-output","ImportPath":"s","Output":"x_test.go:1:1: undefined: y\n"}
+{"Action":"build-fail","ImportPath":"s"}
+{"Action":"start","Package":"s"}
+{"Action":"output","Package":"s","Output":"FAIL\ts [build failed]\n"}
+{"Action":"fail","Package":"s","Elapsed":0,"FailedBuild":"s"}
 go: a line that is not JSON
 `
 
@@ -39,7 +44,7 @@ func TestReportTellsServersTestsAndAllThatAFailedOnePrinted(t *testing.T) {
 		"4.9 s  kafka of primary-kafka\n", "ok         5.0 s  TestGood\n",
 		"FAILED     1.5 s  TestBad\n        x_test.go:1: Kafka of primary does not start\n",
 		"SKIPPED    0.0 s  TestNotHere\n", "panic: test timed out\n", "go: a line that is not JSON\n",
-		"7.0 s  p\n", "16.0 s  1 passed, 3 failed\n", "FAILED  p TestBad\n", "FAILED  p TestNotHere: skipped\n", "FAILED  q \n",
+		"7.0 s  p\n", "16.0 s  1 passed, 4 failed\n", "FAILED  p TestBad\n", "FAILED  p TestNotHere: skipped\n", "FAILED  q\n", "undefined: y\n", "FAILED  s\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, out.String())
