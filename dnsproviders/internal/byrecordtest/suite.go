@@ -213,6 +213,10 @@ func (s Suite) key(t *testing.T) {
 	r.API.Secret = "rotated"
 	_, err := r.P.Read(t.Context(), Zone, nil)
 	r.WellFormed(err, dnsproviders.ErrAuth)
+	r.Secret = "rotated" // the same provider reads it again
+	if _, err := r.P.Read(t.Context(), Zone, nil); err != nil {
+		t.Errorf("with the secret of now: %v", err)
+	}
 	r.API.Log()
 	for _, bad := range []string{"", "  ", "a\nb"} {
 		r.Secret = bad
