@@ -2,6 +2,7 @@ package replication
 
 import (
 	"fmt"
+	"math"
 	"sort"
 	"strconv"
 	"strings"
@@ -81,7 +82,7 @@ func (g gtids) addOracle(part string) error {
 				return fmt.Errorf("GTID set %q: %q is not a range", part, x)
 			}
 		}
-		if from < 1 || to < from {
+		if from < 1 || to < from || to == math.MaxInt64 { // which no server gives out
 			return fmt.Errorf("GTID set %q: %q is not a range", part, x)
 		}
 		g.oracle[key] = union(g.oracle[key], span{from, to})
