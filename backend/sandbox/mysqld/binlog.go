@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// ackTimeout is how long a commit waits for a replica (rpl_semi_sync_master_timeout).
+// ackTimeout is how long a commit waits for a replica (rpl_semi_sync_master_timeout), unless
+// SetAckTimeout says otherwise.
 const ackTimeout = time.Second
 
 // binlog is the server's log of transactions and the semi-synchronous waiting on
@@ -33,6 +34,8 @@ type binlog struct {
 	holds     map[uint32]*hold     // by server id: what replicas need
 	waiters   []*waiter            // in order of index
 	semi      bool
+	// ackTimeout is how long a commit waits for a replica.
+	ackTimeout time.Duration
 	// grace: until then commits wait although no replica is connected, because the
 	// last one was lost without good-bye and we may be about to crash too.
 	grace time.Time
@@ -57,8 +60,15 @@ func newBinlog(server uint32, most int) *binlog {
 	return &binlog{
 		server: server, most: most, holds: map[uint32]*hold{},
 		base: position{}, last: position{}, used: map[uint32]uint64{}, undone: map[gtid]bool{},
-		followers: map[uint32]*follower{},
+		followers: map[uint32]*follower{}, ackTimeout: ackTimeout,
 	}
+}
+
+// patience is how long a commit waits for a replica.
+func (b *binlog) patience() time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.ackTimeout
 }
 
 // append adds a transaction. With a zero id.seq it gets the next number of its
@@ -111,7 +121,7 @@ func (b *binlog) await(w *waiter) error {
 	if w == nil {
 		return nil
 	}
-	t := time.NewTimer(ackTimeout)
+	t := time.NewTimer(b.patience())
 	defer t.Stop()
 	select {
 	case err := <-w.done:
@@ -187,7 +197,7 @@ func (b *binlog) leave(f *follower, clean bool) {
 	if clean {
 		b.releaseLocked(^uint64(0), nil)
 	} else if b.semi {
-		b.grace = time.Now().Add(ackTimeout)
+		b.grace = time.Now().Add(b.ackTimeout)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/sandbox/link"
 )
@@ -12,6 +13,7 @@ import (
 // TestCrash: what was acknowledged stays, what was not is gone from log and data.
 func TestCrash(t *testing.T) {
 	a, b, l := pair(t)
+	a.SetAckTimeout(time.Minute) // no commit gives up on a loaded machine
 	front := newLink(t, a.Addr())
 	old := a.app
 	a.connect(t, front.Addr(), "")
@@ -52,6 +54,7 @@ func TestCrash(t *testing.T) {
 // goes back too, and the pair does not diverge.
 func TestCrashBetweenReceiptAndAck(t *testing.T) {
 	a, b, _ := pair(t)
+	a.SetAckTimeout(time.Minute) // no commit gives up on a loaded machine
 	acks := newReverse(t, a.Addr())
 	exec(t, b.admin, "STOP REPLICA")
 	follow(t, b, acks.addr, a.secret)
@@ -86,6 +89,7 @@ func TestCrashBetweenReceiptAndAck(t *testing.T) {
 // answered is at the replica.
 func TestCrashUnderLoad(t *testing.T) {
 	a, b, l := pair(t)
+	a.SetAckTimeout(time.Minute) // no commit gives up on a loaded machine
 	front := newLink(t, a.Addr())
 	a.connect(t, front.Addr(), "timeout=1s")
 	ctx, stop := context.WithCancel(t.Context())

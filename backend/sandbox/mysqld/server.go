@@ -209,6 +209,13 @@ func (s *Server) setReadOnly(on bool) {
 // Seconds_Behind_Master grows accordingly. 0 heals; what waits is applied at once.
 func (s *Server) SetLag(d time.Duration) { s.replica.setLag(d) }
 
+// SetAckTimeout is how long commits wait for a replica from now on; at first it is a second.
+func (s *Server) SetAckTimeout(d time.Duration) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	s.log.ackTimeout = d
+}
+
 // Crash is what a crash or a cut does to transactions in flight: those that wait
 // for a replica's acknowledgement are taken out of the log and the data, as a
 // recovery with init_rpl_role=SLAVE does, and every client loses its connection
