@@ -67,7 +67,7 @@ func (s *Sandbox) configText() string {
 		}
 	}
 	p("")
-	p("thresholds: {interval: 900ms, timeout: 800ms, down_after: 3, up_after: 2, stale_after: 5s, slow_after: 110ms}")
+	p("thresholds: {interval: 900ms, timeout: 800ms, down_after: 3, up_after: 2, stale_after: 5s, slow_after: 90ms}")
 	p("rules: {catch_up_timeout: 15s, fence_timeout: 2s, resolver_wait: %s, arming: 3s}", (s.o.TTL + 10*time.Second))
 	return b.String()
 }

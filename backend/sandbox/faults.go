@@ -27,8 +27,8 @@ const (
 )
 
 // slowBy is what KindSlow adds in each direction. One round trip is then slower than
-// the sandbox's slow_after; the six of a long conversation still fit its probe timeout.
-const slowBy = 60 * time.Millisecond
+// the sandbox's slow_after; the six of a long conversation still fit its probe timeout, on a loaded machine too.
+const slowBy = 50 * time.Millisecond
 
 // lagBy is how far KindLagging holds replication or mirroring back.
 const lagBy = 30 * time.Second

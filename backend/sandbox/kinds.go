@@ -12,7 +12,7 @@ var linkKinds = []string{KindDown, KindSlow, KindBlackhole, KindRefuse, KindOneW
 // kindOrder is the table of `sandbox faults`.
 var kindOrder = []FaultKind{
 	{Kind: KindDown, WhatUsersSee: "connections are refused and existing ones are reset, as by a killed process; requests that need it fail at once"},
-	{Kind: KindSlow, WhatUsersSee: "every round trip takes 120 ms longer; pages crawl, and what needs many of them runs into time-outs"},
+	{Kind: KindSlow, WhatUsersSee: "every round trip takes 100 ms longer; pages crawl, and what needs many of them runs into time-outs"},
 	{Kind: KindBlackhole, WhatUsersSee: "connections stay open but nothing comes back; requests hang until they time out"},
 	{Kind: KindRefuse, WhatUsersSee: "new connections are refused while existing ones work on; some requests fail, some do not"},
 	{Kind: KindOneWay, WhatUsersSee: "requests arrive and are carried out, but the answers are lost; requests hang until they time out"},

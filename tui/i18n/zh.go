@@ -51,7 +51,7 @@ func zhDashboard() map[string]string {
 		"Business platform down at %s": "%s 业务平台故障", "Data platform down at %s": "%s 数据平台故障", "Site %s is down": "%s 整站故障", "We cannot see enough to judge": "看到的不足以判断",
 		"users are not served": "用户无服务", "users are served by %s": "用户由 %s 服务", "longest outage %s": "最长中断 %s",
 		"Nothing to do.": "无需操作。", "Fail over to %s.": "建议切换到 %s。", "Fail back to %s.": "建议回切到 %s。", "Fail back.": "建议回切。", "Wait.": "请等待。", "Investigate before anything is switched.": "先查明原因, 再做切换。",
-		"gateway": "网关", "clock level": "时钟一致", "clock %s (within %s)": "时钟差 %s (误差 %s)", "weight %d": "权重 %d", "+%d more": "还有 %d 项", "+%d more, %d not up": "还有 %d 项, %d 项异常", "not synced": "不同步",
+		"gateway": "网关", "clock level": "时钟一致", "clock %s (within %s)": "时钟差 %s (误差 %s)", "weight %d": "权重 %d", "+%d more": "+%d 项", "+%d more, %d not up": "还有 %d 项, %d 项异常", "not synced": "不同步",
 		"Domains and upstream": "域名与上游", "Upstream": "上游", "not known": "未知", "detached": "未接入", "mixed": "不一致", "foreign": "外来地址",
 		"authoritative": "权威", "resolvers": "解析器", "resolver": "解析器", "auth": "权威", "res": "解析", "old until %s": "旧值到 %s", "at least: %s": "至少: %s", "%d silent": "%d 个无应答",
 		"Advice": "建议", "No advice before every target has answered once.": "所有对象应答一次之后才给出建议。", "watch the run": "查看执行", "review the plan; nothing happens before you confirm": "查看方案; 确认之前不做任何改动", "on a row shows why": "在一行上按下可看原因",
