@@ -3,7 +3,9 @@ package named
 import (
 	"errors"
 	"fmt"
+	"net"
 	"slices"
+	"syscall"
 	"testing"
 	"time"
 
@@ -263,4 +265,32 @@ func TestAuthorityFaults(t *testing.T) {
 		t.Errorf("slow, but it answers at once: %v", m)
 	}
 	ask(t, "udp", addr, zone, dns.TypeSOA)
+}
+
+// Nobody else gets the port of a server that is down, whose door stays closed.
+func TestDownKeepsItsPort(t *testing.T) {
+	w := newWorld(t)
+	addr := w.auth.Addrs()[0]
+	must(t, w.auth.SetMode(0, Down))
+	must(t, w.auth.SetMode(0, Down))
+	var lc net.ListenConfig
+	if p, err := lc.ListenPacket(t.Context(), "udp", addr); err == nil {
+		_ = p.Close()
+		t.Error("somebody else got the port")
+	}
+	c, err := (&net.Dialer{}).DialContext(t.Context(), "udp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = c.Close() }()
+	must(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	if _, err := c.Write([]byte("anybody?")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a query is answered with %v, want a refusal", err)
+	}
+	must(t, w.auth.SetMode(0, Pass))
+	ask(t, "udp", addr, zone, dns.TypeSOA)
+	must(t, w.auth.SetMode(0, Down)) // and closes so
 }

@@ -37,6 +37,7 @@ type front struct {
 
 	mu       sync.Mutex
 	udp, tcp *dns.Server
+	held     net.Conn // keeps the UDP port while the server is down
 	closed   bool
 }
 
@@ -51,8 +52,34 @@ func listenFront(addr string, h dns.Handler, keys map[string]string) (*front, er
 	return f, nil
 }
 
+// hold keeps the UDP port from being handed out to somebody's query while the server is
+// down. A connected socket hears its peer alone, and nobody is there: to others the port
+// stays closed. It is worth trying, no more.
+func (f *front) hold() {
+	at, err := net.ResolveUDPAddr("udp", f.addr)
+	if err != nil {
+		return
+	}
+	if c, err := net.DialUDP("udp", at, &net.UDPAddr{IP: at.IP, Port: 9}); err == nil {
+		f.held = c
+	}
+}
+
+// release gives the port back.
+func (f *front) release() error {
+	if f.held == nil {
+		return nil
+	}
+	err := f.held.Close()
+	f.held = nil
+	return err
+}
+
 // open is called with mu held. With port 0 it looks for a port that is free for both.
 func (f *front) open() error {
+	if err := f.release(); err != nil {
+		return fmt.Errorf("dns server on %s: %w", f.addr, err)
+	}
 	var lc net.ListenConfig
 	ctx := context.Background()
 	var last error
@@ -122,8 +149,13 @@ func (f *front) setMode(m Mode) error {
 		return errors.New("dns server is closed")
 	}
 	f.mode.Store(int32(m))
+	if m == Down && f.udp != nil {
+		err := f.shut()
+		f.hold()
+		return err
+	}
 	if m == Down {
-		return f.shut()
+		return nil
 	}
 	if f.udp == nil {
 		return f.open()
@@ -151,5 +183,5 @@ func (f *front) close() error {
 	}
 	f.closed = true
 	close(f.quit)
-	return f.shut()
+	return errors.Join(f.release(), f.shut())
 }
