@@ -229,6 +229,6 @@ func (s *redisStore) notDiverged(ctx context.Context, source Endpoint, mine, the
 	if over%redisPing == 0 && over/redisPing <= maxIdlePings {
 		return fmt.Sprintf("%d bytes beyond what %s has are %d idle pings", over, source.Site, over/redisPing), nil
 	}
-	return "", fmt.Errorf("%s: %w: %d bytes of commands after offset %d that %s never received (copy what matters, then FLUSHALL here and run the sync again)",
+	return "", fmt.Errorf("%s: %w: %d bytes of commands after offset %d that %s never received; deletions of expired keys count among them (copy what matters, then FLUSHALL here and run the sync again)",
 		s.e.Target(), ErrDiverged, over, limit, source.Site)
 }
