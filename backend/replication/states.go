@@ -267,9 +267,9 @@ func (p *pair) unseenWrites(src, dst int64) {
 		docs = *p.src.Count
 	}
 	n, deleted, waits := p.w.sinceCopied(src, dst, docs, p.srcAt, p.dstAt)
-	switch {
-	case n == 0:
-	case n == deleted:
+	switch n {
+	case 0:
+	case deleted:
 		p.s.Detail += ", " + counted(n, "deletion") + " there, which copies do not take over"
 	default:
 		p.s.Detail += ", " + counted(n, "write") + " there since anything was copied"
