@@ -22,7 +22,7 @@ func GateList() []GateInfo {
 		{Gate: "target-not-serving", Of: []string{"failover"}, Looks: "whether the target serves already", Clears: "another site is named with `--to`"},
 		{Gate: "target-healthy", Of: []string{"failover"}, Looks: "gateway, business and data platform of the target: none may be down", Clears: "they are up"},
 		{Gate: "target-seen", Of: moves, Soft: true, Looks: "whether there is positive evidence of the target's health: unknown is not down, but no ground to send users there", Clears: "its probes answer"},
-		{Gate: "target-in-sync", Of: []string{"failover"}, Soft: true, Looks: "lag and state of every synced store of the target. A lag that nobody can tell because the source is gone does not refuse", Clears: "the lag is below `thresholds.max_sync_lag`"},
+		{Gate: "target-in-sync", Of: []string{"failover"}, Soft: true, Looks: "lag and state of every synced store of the target. A lag that is not known although the source answers refuses, one that nobody can tell because the source is gone does not", Clears: "the lag is below `thresholds.max_sync_lag`"},
 		{Gate: "away-from-home", Of: []string{"failback"}, Looks: "whether anything is away from home", Clears: "another site serves"},
 		{Gate: "old-primary-healthy", Of: []string{"failback"}, Looks: "gateway, business and data platform of home: none may be down", Clears: "they are up"},
 		{Gate: "data-caught-up", Of: []string{"failback"}, Looks: "every synced store of home: it must follow within the limit, or be able to be turned round", Clears: "`dutyops sync run` has brought it level"},

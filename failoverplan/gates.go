@@ -118,6 +118,7 @@ func stateWord(s State) string {
 
 // syncGate asks whether the target has the data. A lag that cannot be known because
 // the source is gone does not refuse: it is what a failover is for, and the plan says so.
+// One that is not known although the source answers does: the copy may hold nothing.
 func syncGate(t *Topology, s *Situation, j Judgement, to string, lim Limits) Gate {
 	var bad, notes []string
 	for _, x := range moved(t, s, j, to) {
@@ -130,6 +131,8 @@ func syncGate(t *Topology, s *Situation, j Judgement, to string, lim Limits) Gat
 			bad = append(bad, fmt.Sprintf("%s is %.0f s behind (limit %.0f s)", name, x.Lag, lim.MaxSyncLag))
 		case (x.State == Broken || x.State == Stopped) && sourceUp:
 			bad = append(bad, fmt.Sprintf("%s does not follow %s: %s", name, x.From, orState(x)))
+		case x.Lag < 0 && sourceUp:
+			bad = append(bad, fmt.Sprintf("%s: its lag is not known: %s", name, orState(x)))
 		case x.Lag < 0:
 			notes = append(notes, name+": lag not known, its source does not answer")
 		}
@@ -193,6 +196,8 @@ func RollbackGates(t *Topology, s *Situation, p *Plan, lim Limits, users, writer
 		switch name := fmt.Sprintf("%s/%s", x.Platform, x.Component); {
 		case x.State != Streaming:
 			bad = append(bad, fmt.Sprintf("%s of %s does not follow %s: %s", name, p.From, x.From, orState(x)))
+		case x.Lag < 0:
+			bad = append(bad, fmt.Sprintf("%s of %s: its lag is not known: %s", name, p.From, orState(x)))
 		case x.Lag > lim.MaxSyncLag:
 			bad = append(bad, fmt.Sprintf("%s of %s is %.0f s behind (limit %.0f s)", name, p.From, x.Lag, lim.MaxSyncLag))
 		}

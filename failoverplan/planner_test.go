@@ -139,6 +139,7 @@ func TestGates(t *testing.T) {
 		{"lag over the limit", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.Lag = 11 }) }, []string{"target-in-sync"}, nil},
 		{"diverged", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Diverged }) }, []string{"target-in-sync"}, nil},
 		{"stopped while the source is up", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Stopped; x.Lag = -1 }) }, []string{"target-in-sync"}, nil},
+		{"lag unknown while the source is up", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.Lag = -1 }) }, []string{"target-in-sync"}, nil},
 		{"provider unreadable", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.LiveProblems = map[string]string{"example.test": "401"} }, []string{"dns-readable"}, []string{"dns-readable"}},
 		{"failback from home", Failback, [2]string{"primary", "primary"}, func(*Request) {}, []string{"away-from-home"}, []string{"away-from-home"}},
 		{"failback to a sick home", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.setPlatform("primary", Data, Down) }, []string{"old-primary-healthy"}, []string{"old-primary-healthy"}},

@@ -31,11 +31,14 @@ type copier struct {
 	http   *http.Client
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
+	// first waits until each pair was looked at once.
+	first sync.WaitGroup
 }
 
 func newCopier(pairs []copyPair, leads func(index, site string) bool, every time.Duration, log *slog.Logger) *copier {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &copier{pairs: pairs, leads: leads, log: log, cancel: cancel, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: 5 * time.Second}}}
+	c.first.Add(len(pairs))
 	for _, p := range pairs {
 		c.wg.Go(func() { c.run(ctx, p, every) })
 	}
@@ -55,6 +58,7 @@ func (c *copier) run(ctx context.Context, p copyPair, every time.Duration) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	done := int64(-1)
+	looked := sync.OnceFunc(c.first.Done)
 	for {
 		if !c.leads(p.index, p.from) {
 			done = -1
@@ -63,6 +67,7 @@ func (c *copier) run(ctx context.Context, p copyPair, every time.Duration) {
 		} else if ctx.Err() == nil {
 			c.log.DebugContext(ctx, "copy", "index", p.index, "from", p.from, "to", p.to, "err", err)
 		}
+		looked()
 		select {
 		case <-ctx.Done():
 			return

@@ -160,6 +160,9 @@ func (s *Sandbox) settle(ctx context.Context) error {
 	if err == nil {
 		err = until(within, s.mirrored)
 	}
+	for _, st := range s.sites {
+		st.connect.Flush() // and it is told
+	}
 	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "the other sites have not caught up yet", "waited", catchUp, "err", err)
 		return nil
@@ -216,6 +219,7 @@ func (s *Sandbox) open() error {
 	s.fillFile(c.url())
 	copies := newCopier(s.copyPairs(), s.leads, copyEvery, s.log)
 	s.onClose(func() error { copies.close(); return nil })
+	copies.first.Wait() // what is opened has copies, as what has run for a while does
 	if s.o.UserRate > 0 {
 		gateways, domains := map[string]string{}, map[string]string{}
 		for _, st := range s.sites {

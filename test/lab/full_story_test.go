@@ -53,7 +53,7 @@ func ingestMoves(ctx context.Context, t *testing.T, f *Full, c *console) {
 	for _, way := range []struct{ verb, from, to string }{{"failover", "primary", "standby"}, {"failback", "standby", "primary"}} {
 		c.mayRun(ctx, t, way.verb, way.to)
 		var run runDoc
-		c.goes(ctx, t, &run, way.verb, "--to", way.to, "--yes", "--reason", "planned")
+		c.want(ctx, t, 0, &run, way.verb, "--to", way.to, "--yes", "--reason", "planned")
 		run.log(t)
 		if run.State != "done" || run.To != way.to {
 			t.Fatalf("the run: %+v", run)

@@ -274,27 +274,6 @@ func (c *console) mayRun(ctx context.Context, t *testing.T, verb, to string) {
 	}
 }
 
-// goes runs a verb that may be refused at first, which changes nothing: a copy that is taken
-// every second may be found behind just then.
-func (c *console) goes(ctx context.Context, t *testing.T, run *runDoc, args ...string) {
-	t.Helper()
-	if err := Await(ctx, 2*time.Minute, args[0]+" is not refused", func(ctx context.Context) string {
-		code, out, errs, err := c.run(ctx, append(args, "-o", "json")...)
-		if err == nil && code == 4 {
-			return out
-		}
-		if err != nil || code != 0 {
-			t.Fatalf("%v: exit %d, %v\n%s\n%s", args, code, err, out, errs)
-		}
-		if err := json.Unmarshal([]byte(out), run); err != nil {
-			t.Fatal(err)
-		}
-		return ""
-	}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // turnAllRound runs `sync run` until no step of it is passed over, which its exit code
 // says: a server that has just come up may not be ready for it.
 func (c *console) turnAllRound(ctx context.Context, t *testing.T) {

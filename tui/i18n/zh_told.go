@@ -115,6 +115,8 @@ func zhGates() map[string]string {
 	return map[string]string{
 		"%s cannot follow %s":                                    "{1} 不能跟随 {2}",
 		"%s does not follow %s":                                  "{1} 未跟随 {2}",
+		"%s of %s: its lag is not known":                         "{2} 的 {1}: 滞后未知",
+		"its lag is not known":                                   "滞后未知",
 		"%s has diverged":                                        "{1} 已分叉",
 		"%s is %.0f s behind (limit %.0f s)":                     "{1} 滞后 {2} 秒 (上限 {3} 秒)",
 		"%s is watched":                                          "{1} 被监视",

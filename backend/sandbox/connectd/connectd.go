@@ -143,10 +143,15 @@ func (s *Server) flush(ctx context.Context, every time.Duration) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			for _, c := range s.connectors {
-				c.flush()
-			}
+			s.Flush()
 		}
+	}
+}
+
+// Flush writes the offsets of all connectors down now, so that they are told.
+func (s *Server) Flush() {
+	for _, c := range s.connectors {
+		c.flush()
 	}
 }
 
