@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -31,14 +32,13 @@ type copier struct {
 	http   *http.Client
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
-	// first waits until each pair was looked at once.
-	first sync.WaitGroup
+	// begun counts the pairs that have copied something or have nothing to copy.
+	begun atomic.Int32
 }
 
 func newCopier(pairs []copyPair, leads func(index, site string) bool, every time.Duration, log *slog.Logger) *copier {
 	ctx, cancel := context.WithCancel(context.Background())
 	c := &copier{pairs: pairs, leads: leads, log: log, cancel: cancel, http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 2, IdleConnTimeout: 5 * time.Second}}}
-	c.first.Add(len(pairs))
 	for _, p := range pairs {
 		c.wg.Go(func() { c.run(ctx, p, every) })
 	}
@@ -51,28 +51,40 @@ func (c *copier) close() {
 	c.http.CloseIdleConnections()
 }
 
+// hasBegun says that no pair is without its first copy.
+func (c *copier) hasBegun() bool { return int(c.begun.Load()) == len(c.pairs) }
+
+// eager is the pace at which a pair looks for what is to be copied first.
+const eager = 10 * time.Millisecond
+
 // run copies one pair for as long as its source leads. It begins with everything,
 // and goes on with what was written after that, by the source's own sequence: a late
 // message has an old time stamp, so time would miss it.
 func (c *copier) run(ctx context.Context, p copyPair, every time.Duration) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
+	next := time.NewTimer(0)
+	defer next.Stop()
 	done := int64(-1)
-	looked := sync.OnceFunc(c.first.Done)
+	begun := sync.OnceFunc(func() { c.begun.Add(1) })
+	pace := min(eager, every)
 	for {
-		if !c.leads(p.index, p.from) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-next.C:
+		}
+		leads := c.leads(p.index, p.from)
+		if !leads {
 			done = -1
 		} else if upTo, err := c.copy(ctx, p, done); err == nil {
 			done = upTo
 		} else if ctx.Err() == nil {
 			c.log.DebugContext(ctx, "copy", "index", p.index, "from", p.from, "to", p.to, "err", err)
 		}
-		looked()
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
+		if !leads || done >= 0 {
+			begun()
+			pace = every
 		}
+		next.Reset(pace)
 	}
 }
 

@@ -144,7 +144,7 @@ func (s *Sandbox) start(ctx context.Context) error {
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	return s.open()
+	return s.open(ctx)
 }
 
 // settle waits until the primary has taken what was sent before the start, and the
@@ -159,9 +159,6 @@ func (s *Sandbox) settle(ctx context.Context) error {
 	}
 	if err == nil {
 		err = until(within, s.mirrored)
-	}
-	for _, st := range s.sites {
-		st.connect.Flush() // and it is told
 	}
 	if err != nil && ctx.Err() == nil {
 		s.log.WarnContext(ctx, "the other sites have not caught up yet", "waited", catchUp, "err", err)
@@ -195,7 +192,8 @@ func (s *Sandbox) ingested() bool {
 	return true
 }
 
-// mirrored says whether every other site's Kafka has what the primary's has.
+// mirrored says whether every other site's Kafka has what the primary's has, and its mirror
+// tells so.
 func (s *Sandbox) mirrored() bool {
 	want := s.sites[0].kafka.EndOffsets(topicMessages)
 	for _, st := range s.sites[1:] {
@@ -205,12 +203,16 @@ func (s *Sandbox) mirrored() bool {
 				return false
 			}
 		}
+		if len(st.connect.Offsets(mirrorName(s.sites[0].name))) == 0 {
+			return false
+		}
+		st.connect.Flush()
 	}
 	return true
 }
 
 // open lets the outside in: files, control address, users, timed copies.
-func (s *Sandbox) open() error {
+func (s *Sandbox) open(ctx context.Context) error {
 	c, err := startControl(s, s.o.Control)
 	if err != nil {
 		return err
@@ -219,7 +221,11 @@ func (s *Sandbox) open() error {
 	s.fillFile(c.url())
 	copies := newCopier(s.copyPairs(), s.leads, copyEvery, s.log)
 	s.onClose(func() error { copies.close(); return nil })
-	copies.first.Wait() // what is opened has copies, as what has run for a while does
+	within, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	if err := until(within, copies.hasBegun); err != nil {
+		s.log.WarnContext(ctx, "not every index has a copy yet", "waited", catchUp, "err", err)
+	}
 	if s.o.UserRate > 0 {
 		gateways, domains := map[string]string{}, map[string]string{}
 		for _, st := range s.sites {

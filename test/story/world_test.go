@@ -173,7 +173,7 @@ func (w *world) must(code int, v any, args ...string) {
 	w.t.Helper()
 	got, out, errs := w.run(append(args, "-o", "json")...)
 	if got != code && code >= 0 {
-		w.t.Fatalf("dutyops %s: exit %d, want %d\n%s", strings.Join(args, " "), got, code, errs)
+		w.t.Fatalf("dutyops %s: exit %d, want %d\n%s\n%s", strings.Join(args, " "), got, code, errs, out)
 	}
 	if v == nil {
 		return

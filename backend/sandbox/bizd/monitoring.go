@@ -157,21 +157,28 @@ func (m *Monitoring) take(msg message) {
 	})
 }
 
+// write puts changes into the stores, the first ones soon: who has just begun shows what
+// there is.
 func (m *Monitoring) write() {
-	tick := time.NewTicker(m.o.Flush)
+	soon := min(20*time.Millisecond, m.o.Flush)
+	tick, began := time.NewTicker(soon), time.Now()
 	defer tick.Stop()
 	for {
 		select {
 		case <-m.ctx.Done():
 			return
 		case <-tick.C:
-			done, err := m.table.flush(m.ctx)
-			if err != nil {
-				m.o.Logger.Debug("monitoring: write", "err", err)
-			}
-			if err := m.index(done); err != nil {
-				m.o.Logger.Debug("monitoring: index", "err", err)
-			}
+		}
+		done, err := m.table.flush(m.ctx)
+		if err != nil {
+			m.o.Logger.Debug("monitoring: write", "err", err)
+		}
+		if err := m.index(done); err != nil {
+			m.o.Logger.Debug("monitoring: index", "err", err)
+		}
+		if soon < m.o.Flush && (len(done) > 0 || time.Since(began) > m.o.Flush) {
+			soon = m.o.Flush
+			tick.Reset(soon)
 		}
 	}
 }

@@ -12,8 +12,9 @@ import (
 const (
 	// queueLimit is how many messages wait; the oldest are dropped beyond it.
 	queueLimit = 10_000
-	// gather is how long messages are collected before a write.
-	gather = 500 * time.Millisecond
+	// gather is how long messages are collected before a write, gatherFirst before the first.
+	gather      = 500 * time.Millisecond
+	gatherFirst = 20 * time.Millisecond
 	// pageLimit is how many messages one write holds.
 	pageLimit = 500
 )
@@ -75,13 +76,14 @@ func (w *worker) later(batch []feedd.Message) {
 func (w *worker) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	first := gatherFirst
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.wake:
 		}
-		for pause := gather; ; {
+		for pause := first; ; {
 			timer.Reset(pause)
 			select {
 			case <-ctx.Done():
@@ -92,7 +94,7 @@ func (w *worker) run(ctx context.Context) {
 			if len(page) == 0 {
 				break
 			}
-			pause = 0
+			pause, first = 0, gather
 			if err := w.now(ctx, page); err != nil {
 				w.putBack(page)
 				pause = w.retry
