@@ -15,46 +15,6 @@ import (
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
-// liveRun is a run of this process.
-type liveRun struct {
-	done chan struct{}
-	stop chan struct{}
-	once sync.Once
-	mu   sync.Mutex
-	run  Run
-	err  error
-}
-
-func (l *liveRun) set(r Run) {
-	l.mu.Lock()
-	l.run = r
-	l.mu.Unlock()
-}
-
-// end asks the run to stop and waits for it, until limit. nil when it had ended before.
-func (l *liveRun) end(limit <-chan time.Time) error {
-	select {
-	case <-l.done:
-		return nil
-	default:
-	}
-	l.once.Do(func() { close(l.stop) })
-	select {
-	case <-l.done:
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		return l.err
-	case <-limit:
-		return fmt.Errorf("%w: run %s did not reach a step boundary in time; `dutyops runs resume %s --yes` takes it up", ErrParked, l.get().ID, l.get().ID)
-	}
-}
-
-func (l *liveRun) get() Run {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.run
-}
-
 // Start plans anew, holds the plan against the approved hash, and runs it in the
 // background. Refusals come back at once, with nothing changed.
 func (e *Engine) Start(ctx context.Context, req StartRequest) (Run, error) {
@@ -144,39 +104,6 @@ func (e *Engine) repause(ctx context.Context) {
 	if !same {
 		e.publish()
 	}
-}
-
-// SyncRun makes every synced store follow the site that writes it (mission A6).
-func (e *Engine) SyncRun(ctx context.Context, operator, reason string) (Run, error) {
-	return e.sync(ctx, operator, reason, failoverplan.MakeSync)
-}
-
-// RenewLinks gives every standing link the replication account that is configured now.
-func (e *Engine) RenewLinks(ctx context.Context, operator, reason string) (Run, error) {
-	return e.sync(ctx, operator, reason, failoverplan.MakeRenew)
-}
-
-func (e *Engine) sync(ctx context.Context, operator, reason string, plan func(*failoverplan.Topology, *failoverplan.Situation) *failoverplan.Plan) (Run, error) {
-	id := e.runID()
-	lease, err := e.lease(id, operator)
-	if err != nil {
-		return Run{}, err
-	}
-	if err := e.fresh(ctx); err != nil {
-		release(lease)
-		return Run{}, err
-	}
-	e.mu.Lock()
-	sit := e.situation
-	e.mu.Unlock()
-	p := plan(e.topo, sit)
-	if blocked := p.Blocked(); len(blocked) > 0 {
-		release(lease)
-		return Run{}, &RefusedError{Plan: p, Gates: blocked}
-	}
-	return e.launch(id, lease, func(x *runbook.Executor, bg context.Context, stop <-chan struct{}) (Run, error) {
-		return x.Run(bg, id, runbook.Opening{Plan: p, Reason: reason, Operator: operator, Sync: sit.Sync}, stop)
-	})
 }
 
 // launch runs f in the background under the lease and keeps its progress.
