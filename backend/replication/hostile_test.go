@@ -47,6 +47,12 @@ func (s says) serve(c net.Conn) {
 // at lets s serve on loopback until the test ends.
 func (s says) at(t testing.TB) string {
 	t.Helper()
+	return serving(t, s.serve)
+}
+
+// serving lets each connection to loopback be served until the test ends.
+func serving(t testing.TB, serve func(net.Conn)) string {
+	t.Helper()
 	var lc net.ListenConfig
 	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -62,7 +68,7 @@ func (s says) at(t testing.TB) string {
 			wg.Go(func() {
 				defer func() { _ = c.Close() }()
 				_ = c.SetDeadline(time.Now().Add(time.Minute))
-				s.serve(c)
+				serve(c)
 			})
 		}
 	})

@@ -47,30 +47,8 @@ type mysqlDoor struct {
 
 func openDoor(t *testing.T, cfg *tls.Config) *mysqlDoor {
 	t.Helper()
-	var lc net.ListenConfig
-	ln, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := &mysqlDoor{addr: ln.Addr().String(), tls: cfg}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() {
-				defer func() { _ = c.Close() }()
-				_ = c.SetDeadline(time.Now().Add(20 * time.Second))
-				d.serve(c)
-			})
-		}
-	})
-	t.Cleanup(func() {
-		_ = ln.Close()
-		wg.Wait()
-	})
+	d := &mysqlDoor{tls: cfg}
+	d.addr = serving(t, d.serve)
 	return d
 }
 
@@ -234,16 +212,22 @@ func TestRedisControlOverTLS(t *testing.T) {
 		{"a plain server", srv.Addr(), &config.TLS{CA: w.ca}, "is it the"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := Open(Endpoint{Site: "primary", Platform: failoverplan.Data, Name: "redis", Kind: failoverplan.Redis, Config: config.Component{Address: c.addr, TLS: c.ours}}, Options{Timeout: 20 * time.Second})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = s.Close() }()
-			_, _, err = s.IsSource(t.Context())
-			if (c.text == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.text) {
-				t.Errorf("%v, want %q", err, c.text)
-			}
+			asksFor(t, failoverplan.Redis, config.Component{Address: c.addr, TLS: c.ours}, c.text)
 		})
+	}
+}
+
+// asksFor asks a store whether it is the source: it is told, or why it was not asked.
+func asksFor(t *testing.T, kind failoverplan.ComponentKind, c config.Component, text string) {
+	t.Helper()
+	s, err := Open(Endpoint{Site: "primary", Platform: failoverplan.Data, Name: string(kind), Kind: kind, Config: c}, Options{Timeout: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	_, _, err = s.IsSource(t.Context())
+	if (text == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), text) {
+		t.Errorf("%v, want %q", err, text)
 	}
 }
 
@@ -322,17 +306,7 @@ func TestMySQLControlCertificate(t *testing.T) {
 		"a foreign one": {shown("foreign", other), "TLS: it refuses our client certificate"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Open(Endpoint{Site: "primary", Platform: failoverplan.Data, Name: "mysql", Kind: failoverplan.MySQL, Config: config.Component{
-				Address: srv.Addr(), User: "control", Password: "env:PW", TLS: c.ours,
-			}}, Options{Timeout: 20 * time.Second})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = s.Close() }()
-			_, _, err = s.IsSource(t.Context())
-			if (c.text == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.text) {
-				t.Errorf("%v, want %q", err, c.text)
-			}
+			asksFor(t, failoverplan.MySQL, config.Component{Address: srv.Addr(), User: "control", Password: "env:PW", TLS: c.ours}, c.text)
 		})
 	}
 }

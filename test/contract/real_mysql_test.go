@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/dutyops/dutyops/backend/sandbox/link"
 	"github.com/dutyops/dutyops/probes"
@@ -122,13 +120,7 @@ type oracle struct {
 // startOracle starts both at once; they are made at the first call.
 func startOracle(t *testing.T) *oracle {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
-	t.Cleanup(cancel)
-	dir, err := lab.NewDir("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	ctx, dir := labDir(t)
 	o := &oracle{ctx: ctx}
 	errs := make([]error, 2)
 	var wg sync.WaitGroup
@@ -145,7 +137,8 @@ func startOracle(t *testing.T) *oracle {
 			t.Cleanup(m.Stop)
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
+	err := errors.Join(errs...)
+	if err != nil {
 		t.Fatal(err)
 	}
 	source, replica := o.pair[0], o.pair[1]

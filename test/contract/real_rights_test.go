@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -350,12 +349,7 @@ func TestRightsOfTheProbeOnRabbitMQ(t *testing.T) {
 // DESCRIBE on the topics is all that a probe of Kafka needs; the disks alone want it on the
 // cluster, and are left out without.
 func TestRightsOfTheProbeOnKafka(t *testing.T) {
-	ctx := t.Context()
-	dir, err := lab.NewDir("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	ctx, dir := labDir(t)
 	k, err := lab.NewKafka(ctx, dir, "primary")
 	if err != nil {
 		t.Fatal(err)

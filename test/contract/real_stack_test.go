@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -132,13 +131,7 @@ func started[L launcher](t *testing.T, r *stack, what string, make func() (L, er
 
 func startStack(t *testing.T) *stack {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
-	t.Cleanup(cancel)
-	dir, err := lab.NewDir("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	ctx, dir := labDir(t)
 	feed, err := feedd.Start(feedd.Options{Name: "airline", Kinds: []string{"baggage"}, Rate: 20, Attached: "primary"})
 	if err != nil {
 		t.Fatal(err)

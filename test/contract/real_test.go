@@ -4,6 +4,7 @@ package contract_test
 
 import (
 	"context"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -27,6 +28,19 @@ func TestRealServers(t *testing.T) {
 	if want := []string{}; !slices.Equal(cannot, want) && len(cannot)+len(want) > 0 {
 		t.Errorf("the real servers cannot do %q, expected %q", cannot, want)
 	}
+}
+
+// labDir is a folder for servers that are used alone, and the time that they may take.
+func labDir(t *testing.T) (context.Context, string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
+	t.Cleanup(cancel)
+	dir, err := lab.NewDir("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return ctx, dir
 }
 
 // real makes components of servers that were started once: a case heals what it broke,

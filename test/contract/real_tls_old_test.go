@@ -9,7 +9,6 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -26,12 +25,8 @@ import (
 // MySQL 5.6 as Oracle built it speaks TLS up to version 1.1 only: probe and driver say so,
 // and nobody logs in.
 func TestRealMySQL56SpeaksOldTLS(t *testing.T) {
-	dir, err := lab.NewDir("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	m, err := lab.NewMySQL(t.Context(), dir, "primary", 1)
+	ctx, dir := labDir(t)
+	m, err := lab.NewMySQL(ctx, dir, "primary", 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -72,13 +71,7 @@ func (s *securedServer) Target(contract.Fault) probes.Target {
 
 func startSecuredStack(t *testing.T) *securedStack {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Minute)
-	t.Cleanup(cancel)
-	dir, err := lab.NewDir("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	ctx, dir := labDir(t)
 	ca := trusttest.NewCA(t, "first")
 	s := &securedStack{ctx: ctx, ca: ca, first: labTLS(contract.Shown{CA: ca, Pair: ca.Issue(t, trusttest.Leaf{})})}
 	r := &stack{ctx: ctx, dir: dir}

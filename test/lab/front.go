@@ -29,17 +29,7 @@ type Front struct {
 	tls  TLSFiles
 }
 
-const frontConf = `daemon off;
-master_process off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr warn;
-events { worker_connections 256; }
-http {
-  access_log off;
-  client_max_body_size 0;
-  client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;
-  fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
+const frontConf = nginxHead + `  client_max_body_size 0;
   ssl_certificate %[2]s;
   ssl_certificate_key %[3]s;
   ssl_client_certificate %[4]s;

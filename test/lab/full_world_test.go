@@ -100,9 +100,14 @@ func (d *Data) inMySQL(ctx context.Context) (map[string]int, error) {
 	return out, rows.Err()
 }
 
-// inSearch are the messages in a site's index, up to the 10,000 that one answer may hold.
+// inSearch are the messages in a site's index.
 func (d *Data) inSearch(ctx context.Context) (map[string]int, error) {
-	if err := postJSON(ctx, d.Search.URL+"/"+Index+"/_refresh", nil, nil); err != nil {
+	return inIndex(ctx, d.Search, Index)
+}
+
+// inIndex are the ids in an index, up to the 10,000 that one answer may hold.
+func inIndex(ctx context.Context, s *Search, index string) (map[string]int, error) {
+	if err := postJSON(ctx, s.URL+"/"+index+"/_refresh", nil, nil); err != nil {
 		return nil, err
 	}
 	var found struct {
@@ -112,7 +117,7 @@ func (d *Data) inSearch(ctx context.Context) (map[string]int, error) {
 			} `json:"hits"`
 		} `json:"hits"`
 	}
-	if err := postJSON(ctx, d.Search.URL+"/"+Index+"/_search", map[string]any{"size": 10000, "_source": false}, &found); err != nil {
+	if err := postJSON(ctx, s.URL+"/"+index+"/_search", map[string]any{"size": 10000, "_source": false}, &found); err != nil {
 		return nil, err
 	}
 	out := map[string]int{}
@@ -186,19 +191,8 @@ func (f *Full) archive(ctx context.Context, t *testing.T) {
 func (f *Full) archived(ctx context.Context, t *testing.T) {
 	t.Helper()
 	for site, a := range f.Archives {
-		var found struct {
-			Hits struct {
-				Hits []struct {
-					ID string `json:"_id"`
-				} `json:"hits"`
-			} `json:"hits"`
-		}
-		err := postJSON(ctx, a.URL+"/"+Archive+"/_refresh", nil, nil)
-		if err == nil {
-			err = postJSON(ctx, a.URL+"/"+Archive+"/_search", nil, &found)
-		}
-		if err != nil || len(found.Hits.Hits) != 1 || found.Hits.Hits[0].ID != site {
-			t.Errorf("the archive of %s holds %+v, %v", site, found.Hits.Hits, err)
+		if ids, err := inIndex(ctx, a, Archive); err != nil || len(ids) != 1 || ids[site] != 1 {
+			t.Errorf("the archive of %s holds %v, %v", site, ids, err)
 		}
 	}
 }

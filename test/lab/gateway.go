@@ -22,8 +22,9 @@ type Gateway struct {
 	proc    *proc
 }
 
-// One process: a worker would outlive a master that is killed.
-const nginxConf = `daemon off;
+// nginxHead begins the configuration of every nginx; the first argument is its folder. One
+// process: a worker would outlive a master that is killed.
+const nginxHead = `daemon off;
 master_process off;
 worker_processes 1;
 pid %[1]s/nginx.pid;
@@ -33,7 +34,9 @@ http {
   access_log off;
   client_body_temp_path %[1]s/body; proxy_temp_path %[1]s/proxy;
   fastcgi_temp_path %[1]s/fastcgi; uwsgi_temp_path %[1]s/uwsgi; scgi_temp_path %[1]s/scgi;
-  default_type application/json;
+`
+
+const nginxConf = nginxHead + `  default_type application/json;
   server {
     listen %[2]s:%[3]d;
     add_header X-Site %[4]s always;
