@@ -20,7 +20,7 @@ const rebindEvery = 20 * time.Millisecond
 // New or NewOn. All methods are safe for concurrent use.
 type Link struct {
 	addr string
-	// free gives the reserved port back; see reserve.
+	// free gives the reserved port back; see Reserve.
 	free func()
 	// ctx ends when the Link is closed.
 	ctx    context.Context
@@ -43,7 +43,7 @@ func New(target string) (*Link, error) { return NewOn("127.0.0.1:0", target) }
 // NewOn is New with a listening address of the caller's choice. It fails when the
 // address cannot be bound.
 func NewOn(listen, target string) (*Link, error) {
-	addr, free, err := reserve(listen)
+	addr, free, err := Reserve(listen)
 	if err != nil {
 		return nil, fmt.Errorf("link to %s: cannot take %s (is the port in use?): %w", target, listen, err)
 	}

@@ -7,12 +7,12 @@ import (
 	"syscall"
 )
 
-// reserve binds listen without listening and keeps it bound until free is called.
+// Reserve binds listen (TCP) without listening and keeps it bound until free is called.
 // While a Link is down its port would otherwise be free, and any outgoing
 // connection on the machine may be given it: the Link could not be healed. Linux
 // lets a listener with SO_REUSEADDR (Go sets it) join such a port, and never hands
 // it out by itself. Connecting to it is refused while nobody listens.
-func reserve(listen string) (addr string, free func(), err error) {
+func Reserve(listen string) (addr string, free func(), err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", listen)
 	if err != nil {
 		return "", nil, fmt.Errorf("resolve %s: %w", listen, err)

@@ -278,6 +278,14 @@ func TestDownKeepsItsPort(t *testing.T) {
 		_ = p.Close()
 		t.Error("somebody else got the port")
 	}
+	// An outgoing connection binds as this does, without SO_REUSEADDR.
+	local, err := net.ResolveTCPAddr("tcp", addr)
+	must(t, err)
+	plain := net.Dialer{LocalAddr: local}
+	if c, err := plain.DialContext(t.Context(), "tcp", w.auth.Addrs()[1]); err == nil {
+		_ = c.Close()
+		t.Error("somebody else got the port for a connection")
+	}
 	c, err := (&net.Dialer{}).DialContext(t.Context(), "udp", addr)
 	if err != nil {
 		t.Fatal(err)

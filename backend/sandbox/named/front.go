@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/miekg/dns"
+
+	"github.com/dutyops/dutyops/backend/sandbox/link"
 )
 
 // Mode is how a DNS server treats who asks it: the fault switch at its door.
@@ -37,6 +39,7 @@ type front struct {
 
 	mu       sync.Mutex
 	udp, tcp *dns.Server
+	free     func()   // gives the TCP port back, which is kept from the first opening on
 	held     net.Conn // keeps the UDP port while the server is down
 	closed   bool
 }
@@ -84,19 +87,29 @@ func (f *front) open() error {
 	ctx := context.Background()
 	var last error
 	for range 20 {
-		l, err := lc.Listen(ctx, "tcp", f.addr)
-		if err != nil {
-			return fmt.Errorf("dns server on %s: %w", f.addr, err)
+		addr, free := f.addr, f.free
+		if free == nil {
+			var err error
+			if addr, free, err = link.Reserve(f.addr); err != nil {
+				return fmt.Errorf("dns server on %s: %w", f.addr, err)
+			}
 		}
-		p, err := lc.ListenPacket(ctx, "udp", l.Addr().String())
+		l, err := lc.Listen(ctx, "tcp", addr)
 		if err == nil {
-			f.addr = l.Addr().String()
-			f.serve(l, p)
-			return nil
+			var p net.PacketConn
+			if p, err = lc.ListenPacket(ctx, "udp", addr); err == nil {
+				f.addr, f.free = addr, free
+				f.serve(l, p)
+				return nil
+			}
+			_ = l.Close()
 		}
 		last = err
-		_ = l.Close()
-		if _, port, _ := net.SplitHostPort(f.addr); port != "0" {
+		if f.free != nil { // the address is known: it is this one or none
+			break
+		}
+		free()
+		if addr == f.addr {
 			break
 		}
 	}
@@ -148,19 +161,20 @@ func (f *front) setMode(m Mode) error {
 	if f.closed {
 		return errors.New("dns server is closed")
 	}
-	f.mode.Store(int32(m))
-	if m == Down && f.udp != nil {
-		err := f.shut()
-		f.hold()
-		return err
+	was := f.mode.Swap(int32(m))
+	if m != Down && f.udp == nil {
+		if err := f.open(); err != nil {
+			f.mode.Store(was) // as down as before
+			f.hold()
+			return err
+		}
 	}
-	if m == Down {
+	if m != Down || f.udp == nil {
 		return nil
 	}
-	if f.udp == nil {
-		return f.open()
-	}
-	return nil
+	err := f.shut()
+	f.hold()
+	return err
 }
 
 // shut is called with mu held.
@@ -183,5 +197,9 @@ func (f *front) close() error {
 	}
 	f.closed = true
 	close(f.quit)
-	return errors.Join(f.release(), f.shut())
+	err := errors.Join(f.release(), f.shut())
+	if f.free != nil {
+		f.free()
+	}
+	return err
 }
