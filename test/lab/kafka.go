@@ -148,8 +148,10 @@ func (k *Kafka) Guard(ctx context.Context, user, password string) (string, error
 	if err != nil {
 		return "", err
 	}
+	guarded := local(ports[0])
+	k.proc.listens = []string{guarded}
 	// of two lines for one setting the last counts
-	return local(ports[0]), serverFile(conf, string(b)+fmt.Sprintf(kafkaGuard, port, ports[0], k.controller, user, password))
+	return guarded, serverFile(conf, string(b)+fmt.Sprintf(kafkaGuard, port, ports[0], k.controller, user, password))
 }
 
 func newKafka(ctx context.Context, dir, site, name string, joined *Kafka) (*Kafka, error) {

@@ -29,6 +29,9 @@ type proc struct {
 	env  []string
 	// ready is asked until it returns nil.
 	ready func(ctx context.Context) error
+	// listens are addresses, host:port, that ready does not ask: each has to take a
+	// connection, too. Servers open theirs one after the other.
+	listens []string
 	// within is how long that may take; 0 is a minute and a half, for loaded machines.
 	within time.Duration
 
@@ -117,6 +120,9 @@ func (p *proc) awaitReady(ctx context.Context, done <-chan struct{}) error {
 	for {
 		try, stop := context.WithTimeout(ctx, time.Second)
 		err := p.ready(try)
+		for i := 0; err == nil && i < len(p.listens); i++ {
+			err = answers(try, p.listens[i])
+		}
 		stop()
 		if err == nil {
 			return nil

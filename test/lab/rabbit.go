@@ -87,7 +87,8 @@ func NewRabbit(ctx context.Context, dir, site string, queues ...string) (*Rabbit
 			"RABBITMQ_ALLOW_INPUT=1",
 			"RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=-noinput -start_epmd false +S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}",
 		},
-		ready: r.ready,
+		// The management interface is up before the node takes AMQP.
+		ready: r.ready, listens: []string{r.Address},
 	}}
 	return r, nil
 }

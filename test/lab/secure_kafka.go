@@ -71,6 +71,7 @@ func NewSecureKafka(ctx context.Context, dir, site string, t TLS) (*SecureKafka,
 		Kafka: k, Secure: local(ports[0]), Strict: local(ports[1]), Mutual: local(ports[2]), Simple: local(ports[3]),
 		Passwords: map[string]string{}, tls: tlsFiles(k.dir), store: filepath.Join(k.dir, "tls-store.pem"),
 	}
+	k.proc.listens = []string{s.Secure, s.Strict, s.Mutual, s.Simple}
 	for _, a := range []string{"scram256", "scram512", "plain", "trap"} {
 		s.Passwords[a] = secret()
 	}

@@ -55,6 +55,7 @@ func NewSecureRabbit(ctx context.Context, dir, site string, t TLS, queues ...str
 	}
 	d := r.proc.dir
 	s := &SecureRabbit{Rabbit: r, Secure: local(ports[0]), Strict: local(ports[1]), strict: ports[1], Management: "https://" + local(ports[2]), tls: tlsFiles(d)}
+	r.proc.listens = append(r.proc.listens, s.Secure)
 	r.proc.env = append(r.proc.env, "RABBITMQ_SERVER_START_ARGS=-ssl bypass_pem_cache true")
 	return s, errors.Join(s.tls.write(t),
 		appendTo(filepath.Join(d, "rabbitmq.conf"), fmt.Sprintf(rabbitSecure, ports[0], s.tls.CA, s.tls.Cert, s.tls.Key, ports[2])),
