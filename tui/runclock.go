@@ -90,7 +90,7 @@ func (a *app) usersLine(w int) []string {
 		text = th.Bad.Render(th.Glyphs.Down + " " + t.T("users are not served"))
 	}
 	outage := th.Dim.Render("  " + t.T("longest outage %s", kit.Millis(u.LongestOutageMS)))
-	if kit.Width(text)+kit.Width(outage)+1 <= w {
+	if kit.Width(text)+kit.Width(outage)+1 < w { // one cell of margin
 		return []string{" " + text + outage}
 	}
 	return []string{kit.Cut(" "+text, w), kit.Cut(" "+outage, w)}
