@@ -46,11 +46,12 @@ type Engine struct {
 	journal    *journal.Journal
 	journalErr error
 
-	mon     *monitor.Monitor
-	probers map[string]probes.Prober
-	kinds   map[string]string // of targets, as probes names them
-	dns     *switching.Switch
-	feeds   map[string]*upstream.Feed
+	mon       *monitor.Monitor
+	probers   map[string]probes.Prober
+	kinds     map[string]string   // of targets, as probes names them
+	addresses map[string][]string // of targets
+	dns       *switching.Switch
+	feeds     map[string]*upstream.Feed
 
 	roles atomic.Pointer[roles]
 	seen  observed // guarded by mu
@@ -102,7 +103,7 @@ func Open(ctx context.Context, cfg *config.Config, opts Options) (*Engine, error
 	}
 	e := &Engine{
 		cfg: cfg, topo: cfg.Topology(), opts: opts, log: opts.Logger, now: opts.Now,
-		changed: make(chan struct{}), probers: map[string]probes.Prober{}, kinds: map[string]string{}, identities: map[string]known{}, feeds: map[string]*upstream.Feed{},
+		changed: make(chan struct{}), probers: map[string]probes.Prober{}, kinds: map[string]string{}, addresses: map[string][]string{}, identities: map[string]known{}, feeds: map[string]*upstream.Feed{},
 		memory: map[string]remembered{}, verdicts: map[string]time.Time{}, runs: map[string]*liveRun{}, tellers: map[string]func(string){},
 	}
 	e.life, e.end = context.WithCancel(context.WithoutCancel(ctx))

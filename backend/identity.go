@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/monitor"
@@ -23,6 +24,8 @@ type ChangeStatus struct {
 type known struct {
 	Identity probes.Identity `json:"identity"`
 	Changes  []ChangeStatus  `json:"changes,omitempty"`
+	// Addresses are those under which it answered.
+	Addresses []string `json:"addresses,omitempty"`
 
 	last *probes.Result // the answer that was looked at last
 }
@@ -37,6 +40,17 @@ const (
 	saveEvery = time.Minute
 )
 
+// addressesOf are the addresses under which a target is asked.
+func addressesOf(t probes.Target) []string {
+	return slices.DeleteFunc(append([]string{t.Address, t.URL}, t.Brokers...), func(a string) bool { return a == "" })
+}
+
+// movedTo says that a target is asked at other addresses than those it is known by: another
+// server is expected there.
+func (k known) movedTo(addresses []string) bool {
+	return len(k.Addresses) > 0 && !slices.ContainsFunc(addresses, func(a string) bool { return slices.Contains(k.Addresses, a) })
+}
+
 // recognise compares who answers with who answered before, also in an earlier process,
 // and tells of every change; acting says that a run is under way. The caller holds
 // publishing.
@@ -47,6 +61,11 @@ func (e *Engine) recognise(ctx context.Context, snap *monitor.Snapshot, acting b
 		if t.Last == nil || t.Last == k.last {
 			continue
 		}
+		if k.movedTo(e.addresses[id]) {
+			k = known{}
+		}
+		now = now || !slices.Equal(k.Addresses, e.addresses[id])
+		k.Addresses = e.addresses[id]
 		next, changes := k.Identity.Recognise(e.kinds[id], t.Last.Facts)
 		now = now || !maps.Equal(next.IDs, k.Identity.IDs)
 		e.identitiesMoved = e.identitiesMoved || next.Position != k.Identity.Position

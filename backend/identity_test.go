@@ -74,6 +74,35 @@ func TestReplacedServerIsNoticedAcrossProcesses(t *testing.T) {
 	}
 }
 
+// Under another address another server is expected; what was told of the former one is of
+// no use there.
+func TestServerAtAnotherAddressIsNoNews(t *testing.T) {
+	const id = "primary/data/kafka"
+	e := starter(t, t.TempDir())
+	e.kinds[id] = "kafka"
+	say := func(cluster string, brokers ...string) int {
+		e.addresses[id] = brokers
+		e.recognise(t.Context(), monitor.NewSnapshot(time.Time{}, map[string]monitor.TargetState{id: {Last: &probes.Result{
+			Facts: probes.Facts{Extra: map[string]string{"cluster_id": cluster}},
+		}}}), false)
+		return len(e.changes(id))
+	}
+	for _, c := range []struct {
+		cluster string
+		brokers []string
+		want    int
+	}{
+		{"one", []string{"a:1", "b:1"}, 0},
+		{"two", []string{"b:1", "c:1"}, 1}, // a broker was added and one taken out: the same cluster is expected
+		{"three", []string{"d:1"}, 0},
+		{"four", []string{"d:1"}, 1},
+	} {
+		if got := say(c.cluster, c.brokers...); got != c.want {
+			t.Errorf("cluster %s at %v: %d changes, want %d", c.cluster, c.brokers, got, c.want)
+		}
+	}
+}
+
 // Within a run of ours a restart is no news; a loss is.
 func TestRestartsWithinARunAreNoNews(t *testing.T) {
 	e := starter(t, t.TempDir())

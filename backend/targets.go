@@ -45,6 +45,7 @@ func (e *Engine) targets() ([]monitor.Target, error) {
 			return fmt.Errorf("probe %s: %w", t.Name, err)
 		}
 		e.probers[t.Name], e.kinds[t.Name] = p, t.Kind
+		e.addresses[t.Name] = addressesOf(t)
 		out = append(out, monitor.Target{ID: t.Name, Prober: p})
 		return nil
 	}
