@@ -55,14 +55,15 @@ func NewSecureRabbit(ctx context.Context, dir, site string, t TLS, queues ...str
 	}
 	d := r.proc.dir
 	s := &SecureRabbit{Rabbit: r, Secure: local(ports[0]), Strict: local(ports[1]), strict: ports[1], Management: "https://" + local(ports[2]), tls: tlsFiles(d)}
-	r.proc.listens = append(r.proc.listens, s.Secure)
 	r.proc.env = append(r.proc.env, "RABBITMQ_SERVER_START_ARGS=-ssl bypass_pem_cache true")
 	return s, errors.Join(s.tls.write(t),
 		appendTo(filepath.Join(d, "rabbitmq.conf"), fmt.Sprintf(rabbitSecure, ports[0], s.tls.CA, s.tls.Cert, s.tls.Key, ports[2])),
 		serverFile(filepath.Join(d, "enabled_plugins"), "[rabbitmq_management,rabbitmq_auth_mechanism_ssl].\n"))
 }
 
-// Start brings the node up with both of its listeners for TLS.
+// Start brings the node up with both of its listeners for TLS. Nothing may knock at them before
+// clients do: with a connection that ends before its handshake, Erlang keeps the authorities
+// that it has read for good.
 func (s *SecureRabbit) Start(ctx context.Context) error {
 	if err := s.Rabbit.Start(ctx); err != nil {
 		return err
