@@ -72,3 +72,34 @@ func FuzzConnectors(f *testing.F) {
 		}
 	})
 }
+
+// FuzzRedisStream: what a server has beyond another; nothing that it has is left out.
+func FuzzRedisStream(f *testing.F) {
+	f.Add("*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nDEL\r\n$1\r\nk\r\n")
+	f.Add("*2\r\n$6\r\nSELECT\r\n$1\r\n1\r\n*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\n1\r\n")
+	f.Fuzz(func(t *testing.T, raw string) {
+		whole, err := readRedisStream(raw)
+		if err != nil {
+			return
+		}
+		longer, err := readRedisStream(raw + "*1\r\n$8\r\nFLUSHALL\r\n")
+		if err != nil || longer.writes != whole.writes+1 || longer.pings != whole.pings || len(longer.deletions) != len(whole.deletions) {
+			t.Fatalf("%q: %+v, with a write after it %+v, %v", raw, whole, longer, err)
+		}
+	})
+}
+
+// FuzzRedisInfo: what INFO replication says; an offset that is no number is not told.
+func FuzzRedisInfo(f *testing.F) {
+	f.Add("role:master\r\nmaster_repl_offset:5\r\nmaster_replid:a\r\n")
+	f.Add("role:slave\r\nmaster_host:h\r\nmaster_port:1\r\nslave_repl_offset:7\r\nmaster_link_status:up\r\nmaster_sync_in_progress:1")
+	f.Fuzz(func(t *testing.T, text string) {
+		i := readRedisInfo(text)
+		if i.offset() != 0 && !i.tells() {
+			t.Fatalf("%q: offset %d is told of nothing", text, i.offset())
+		}
+		if s := i.String(); len(s) > 8*maxText || strings.ContainsAny(s, "\x1b\n\r") {
+			t.Fatalf("not fit to show: %q", s)
+		}
+	})
+}

@@ -25,14 +25,6 @@ import (
 // was configured is kept inside the fence, so that Promote can restore it.
 const redisFence = 1_000_000
 
-// redisPing is what a primary adds to its replication stream when nothing else
-// happens: *1\r\n$4\r\nPING\r\n, once per repl-ping-replica-period.
-const redisPing = 14
-
-// maxIdlePings is how many of them a primary sends to a replica that has gone before it
-// drops the link: repl-timeout (60 s) over repl-ping-replica-period (10 s), plus one.
-const maxIdlePings = 7
-
 // redisStore drives Redis 5 and later and what speaks like it.
 type redisStore struct {
 	e     Endpoint
@@ -41,6 +33,8 @@ type redisStore struct {
 	vault vault
 	// meter bounds what one command brings in.
 	meter guard.Meter
+	// dial makes a connection that the meter counts.
+	dial func(ctx context.Context, network, addr string) (net.Conn, error)
 }
 
 // maxRedisAnswer bounds what one command brings in, in bytes: INFO is the longest.
@@ -75,7 +69,7 @@ func newRedis(e Endpoint, opts Options) (*redisStore, error) {
 		},
 	}
 	c := secure.Client(e.Config.TLS)
-	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+	s.dial = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		ctx, cancel := context.WithTimeout(ctx, s.opts.Timeout)
 		defer cancel()
 		dial := secure.Dial(c)
@@ -86,7 +80,13 @@ func newRedis(e Endpoint, opts Options) (*redisStore, error) {
 		if err != nil {
 			return nil, err
 		}
-		conn = s.meter.Conn(conn)
+		return s.meter.Conn(conn), nil
+	}
+	o.Dialer = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := s.dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
 		if raw, ok := conn.(syscall.Conn); ok && c == nil {
 			return socket{guard.NewRESP(conn), raw}, nil
 		}
@@ -165,6 +165,16 @@ func (i redisInfo) offset() int64 {
 	return i.num("master_repl_offset")
 }
 
+// tells is false when the offset is not there or no number.
+func (i redisInfo) tells() bool {
+	key := "master_repl_offset"
+	if i.replica() {
+		key = "slave_repl_offset"
+	}
+	_, err := strconv.ParseInt(i[key], 10, 64)
+	return err == nil
+}
+
 func (i redisInfo) of() string { return net.JoinHostPort(i["master_host"], i["master_port"]) }
 
 func (i redisInfo) String() string {
@@ -193,16 +203,21 @@ func (s *redisStore) info(ctx context.Context) (redisInfo, error) {
 	if err != nil {
 		return nil, s.wrap("INFO replication", err)
 	}
+	out := readRedisInfo(text)
+	if out["role"] == "" {
+		return nil, fmt.Errorf("%s: INFO replication tells no role: %w", s.e.Target(), ErrUnsupported)
+	}
+	return out, nil
+}
+
+func readRedisInfo(text string) redisInfo {
 	out := redisInfo{}
 	for line := range strings.SplitSeq(text, "\n") {
 		if k, v, ok := strings.Cut(strings.TrimSpace(line), ":"); ok {
 			out[guard.Text(k, maxText)] = guard.Text(v, maxText)
 		}
 	}
-	if out["role"] == "" {
-		return nil, fmt.Errorf("%s: INFO replication tells no role: %w", s.e.Target(), ErrUnsupported)
-	}
-	return out, nil
+	return out
 }
 
 // minReplicas reads min-replicas-to-write.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 )
 
 func (s *redisStore) Follow(ctx context.Context, source Endpoint) ([]string, error) {
@@ -37,7 +38,7 @@ func (s *redisStore) Follow(ctx context.Context, source Endpoint) ([]string, err
 	}
 	var ev []string
 	if !mine.replicaOf(source) {
-		why, err := s.notDiverged(ctx, source, mine, theirs)
+		why, err := s.notDiverged(ctx, src, mine, theirs)
 		if err != nil {
 			return nil, err
 		}
@@ -198,13 +199,17 @@ func (s *redisStore) tlsReplication(ctx context.Context) (string, error) {
 // notDiverged refuses when REPLICAOF would throw away commands that the source never
 // had. A Redis history is a replication id and an offset in it; a promoted replica
 // remembers the id it followed and up to where (master_replid2, second_repl_offset).
-func (s *redisStore) notDiverged(ctx context.Context, source Endpoint, mine, theirs redisInfo) (string, error) {
+func (s *redisStore) notDiverged(ctx context.Context, src *redisStore, mine, theirs redisInfo) (string, error) {
 	keys, err := s.ask().DBSize(ctx).Result()
 	if err != nil {
 		return "", s.wrap("DBSIZE", err)
 	}
 	if keys == 0 {
 		return "holds no keys: nothing can be lost", nil
+	}
+	if !mine.tells() || !theirs.tells() {
+		return "", fmt.Errorf("%s: %w: INFO replication tells no offset here or at %s, so it is not known whether its %d keys are there (copy what matters, then FLUSHALL here and run the sync again)",
+			s.e.Target(), ErrDiverged, src.e.Site, keys)
 	}
 	limit, known := int64(0), false
 	switch id := mine["master_replid"]; {
@@ -213,6 +218,9 @@ func (s *redisStore) notDiverged(ctx context.Context, source Endpoint, mine, the
 		limit, known = theirs.offset(), true
 	case id == theirs["master_replid2"]:
 		limit, known = theirs.num("second_repl_offset")-1, true
+	case mine["master_replid2"] != "" && mine["master_replid2"] == theirs["master_replid"]:
+		// Promoted from it: what both have ends there, or earlier where the source lost some.
+		limit, known = min(mine.num("second_repl_offset")-1, theirs.offset()), true
 	case mine["master_replid2"] != "" && mine["master_replid2"] == theirs["master_replid2"] && mine.num("second_repl_offset") >= 0 &&
 		mine.offset() == mine.num("second_repl_offset")-1:
 		// Restarted from its own file, and nothing was written since.
@@ -220,15 +228,38 @@ func (s *redisStore) notDiverged(ctx context.Context, source Endpoint, mine, the
 	}
 	if !known {
 		return "", fmt.Errorf("%s: %w: its %d keys are of a history that %s does not know (copy what matters, then FLUSHALL here and run the sync again)",
-			s.e.Target(), ErrDiverged, keys, source.Site)
+			s.e.Target(), ErrDiverged, keys, src.e.Site)
 	}
 	over := mine.offset() - limit
 	if over <= 0 {
-		return fmt.Sprintf("nothing here beyond what %s has (offset %d of %d)", source.Site, mine.offset(), limit), nil
+		return fmt.Sprintf("nothing here beyond what %s has (offset %d of %d)", src.e.Site, mine.offset(), limit), nil
 	}
-	if over%redisPing == 0 && over/redisPing <= maxIdlePings {
-		return fmt.Sprintf("%d bytes beyond what %s has are %d idle pings", over, source.Site, over/redisPing), nil
+	why, err := s.losesNothing(ctx, src, mine, limit)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %d bytes of commands after offset %d that %s never received: %w (copy what matters, then FLUSHALL here and run the sync again)",
+			s.e.Target(), ErrDiverged, over, limit, src.e.Site, err)
 	}
-	return "", fmt.Errorf("%s: %w: %d bytes of commands after offset %d that %s never received; deletions of expired keys count among them (copy what matters, then FLUSHALL here and run the sync again)",
-		s.e.Target(), ErrDiverged, over, limit, source.Site)
+	return fmt.Sprintf("%d bytes beyond what %s has are %s", over, src.e.Site, why), nil
+}
+
+// losesNothing looks whether what this side has after an offset may go: pings, and deletions
+// of keys that the source does not hold either, as of expired ones.
+func (s *redisStore) losesNothing(ctx context.Context, src *redisStore, mine redisInfo, after int64) (string, error) {
+	b, err := s.beyond(ctx, mine, after)
+	if err != nil {
+		return "", err
+	}
+	if b.writes > 0 {
+		return "", fmt.Errorf("writes: %d, deleted keys: %d", b.writes, len(b.deletions))
+	}
+	for keys := range slices.Chunk(b.deletions, 1000) {
+		held, err := src.ask().Exists(ctx, keys...).Result()
+		if err != nil {
+			return "", fmt.Errorf("deleted keys: %d; whether %s has them is not known: %w", len(b.deletions), src.e.Site, src.wrap("EXISTS", err))
+		}
+		if held > 0 {
+			return "", fmt.Errorf("deleted keys: %d, of which %s still has some", len(b.deletions), src.e.Site)
+		}
+	}
+	return fmt.Sprintf("idle pings: %d, deletions of keys that it has not either: %d", b.pings, len(b.deletions)), nil
 }

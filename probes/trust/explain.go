@@ -167,7 +167,9 @@ func (c *Client) alert(err error) (Kind, string) {
 	if !ok {
 		return NoKind, ""
 	}
-	said, _, _ = strings.Cut(said, "\n")
+	if end := strings.IndexAny(said, "\n\""); end >= 0 { // some clients quote the text
+		said = said[:end]
+	}
 	asked, ours := c != nil && c.asked.Load(), c.ours()
 	about := false
 	for _, w := range []string{"bad certificate", "unsupported certificate", "revoked certificate", "expired certificate", "unknown certificate", "access denied"} {

@@ -64,3 +64,11 @@ func TestOverheard(t *testing.T) {
 		t.Errorf("it was forgotten: %v", err)
 	}
 }
+
+// A client that keeps an alert's text only, in quotes, leaves none of them in what is told.
+func TestQuotedAlertIsToldWithoutItsQuotes(t *testing.T) {
+	err := errors.New(`Exception (501) Reason: "remote error: tls: internal error"`)
+	if _, said := (*trust.Client)(nil).Explain(err); said != "it ended the TLS connection: internal error" {
+		t.Errorf("%q", said)
+	}
+}

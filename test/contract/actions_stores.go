@@ -16,6 +16,8 @@ type StorePair struct {
 	// Write puts a key into the store of the endpoint ("a" or "b"), Has looks for it there.
 	Write func(store, key string) error
 	Has   func(store, key string) (bool, error)
+	// Brief is Write for a key whose time is over within a second; nil where there is no such.
+	Brief func(store, key string) error
 }
 
 // StoreActions moves the source there and home again, and refuses a loop.
@@ -55,6 +57,63 @@ func StoreActions(t *testing.T, p StorePair) {
 	p.has(t, "b", "k1", "k2", "k3")
 	isSource(t, a, true)
 	isSource(t, b, false)
+}
+
+// StoreHistories goes on from there: a store that was promoted and took no write follows its
+// old source again; when both took writes, neither may follow the other, and keeps its own.
+func StoreHistories(t *testing.T, p StorePair) {
+	t.Helper()
+	a, b := store(t, p.A), store(t, p.B)
+	done(t, "promote b")(b.Promote(t.Context()))
+	isSource(t, b, true)
+	p.write(t, "a", "k4")
+	done(t, "b follows again")(b.Follow(t.Context(), p.A))
+	caughtUp(t, b, p.A)
+	p.has(t, "b", "k3", "k4")
+
+	if p.Brief != nil {
+		p.expires(t, a, b)
+	}
+
+	done(t, "promote b again")(b.Promote(t.Context()))
+	// As commands of Redis these are 28 bytes long, as two of its pings are.
+	p.write(t, "a", "wa")
+	p.write(t, "b", "wb")
+	for _, x := range []struct {
+		who   string
+		s     replication.Store
+		other replication.Endpoint
+	}{{"a", a, p.B}, {"b", b, p.A}} {
+		if ev, err := x.s.Follow(t.Context(), x.other); !errors.Is(err, replication.ErrDiverged) {
+			t.Errorf("%s follows although both took writes: %v, %v", x.who, ev, err)
+		}
+		isSource(t, x.s, true)
+		p.has(t, x.who, "w"+x.who)
+	}
+}
+
+// expires: a source that takes no writes still deletes what is expired. That is no write of
+// its own: the source goes there and home again.
+func (p StorePair) expires(t *testing.T, a, b replication.Store) {
+	t.Helper()
+	if err := p.Brief("a", "brief"); err != nil {
+		t.Fatal(err)
+	}
+	caughtUp(t, b, p.A)
+	done(t, "demote a, with a key that expires")(a.Demote(t.Context()))
+	done(t, "promote b")(b.Promote(t.Context()))
+	eventually(t, "the key expires at a", func() string {
+		if ok, err := p.Has("a", "brief"); err != nil || ok {
+			return fmt.Sprint(ok, " ", err)
+		}
+		return ""
+	})
+	done(t, "a follows after it")(a.Follow(t.Context(), p.B))
+	caughtUp(t, a, p.B)
+	done(t, "demote b")(b.Demote(t.Context()))
+	done(t, "promote a")(a.Promote(t.Context()))
+	done(t, "b follows")(b.Follow(t.Context(), p.A))
+	caughtUp(t, b, p.A)
 }
 
 func (p StorePair) write(t *testing.T, where, key string) {

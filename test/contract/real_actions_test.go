@@ -4,6 +4,7 @@ package contract_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/test/contract"
@@ -13,7 +14,7 @@ import (
 func TestRealMariaDBActions(t *testing.T) {
 	r := startReal(t)
 	at := map[string]*lab.Maria{"a": r.stores.Primary.Maria, "b": r.stores.Standby.Maria}
-	contract.StoreActions(t, contract.StorePair{
+	storeActions(t, contract.StorePair{
 		A: mariaEndpoint(t, at["a"]), B: mariaEndpoint(t, at["b"]),
 		Write: func(store, key string) error {
 			return writeSQL(t, at[store].Address, "app", at[store].Passwords["app"], "INSERT INTO ops.flights VALUES ('"+key+"', 1, '{}', NOW(3))")
@@ -31,9 +32,10 @@ func TestRealRedisActions(t *testing.T) {
 	endpoint := func(s *lab.Redis) replication.Endpoint {
 		return redisEndpoint(t, s.Site, s.Address, s.Password)
 	}
-	contract.StoreActions(t, contract.StorePair{
+	storeActions(t, contract.StorePair{
 		A: endpoint(at["a"]), B: endpoint(at["b"]),
 		Write: func(store, key string) error { return at[store].Client().Set(r.ctx, key, "1", 0).Err() },
+		Brief: func(store, key string) error { return at[store].Client().Set(r.ctx, key, "1", time.Second).Err() },
 		Has: func(store, key string) (bool, error) {
 			n, err := at[store].Client().Exists(r.ctx, key).Result()
 			return n == 1, err

@@ -23,6 +23,7 @@ var Accounts = []Account{
 	{"redis.md", "probe, also", []string{"+config|get"}, "TestRightsOfTheProbeOnRedis"},
 	{"redis.md", "probe, in cluster mode", []string{"+cluster|info"}, "TestRealRedisModes"},
 	{"redis.md", "control", []string{"+info", "+config|get", "+config|set", "+replicaof", "+dbsize", "~*"}, "TestRightsOfTheActorOnRedis"},
+	{"redis.md", "control, also", []string{"+psync", "+exists"}, "TestRealRedisHistories"},
 	{"redis.md", "control, with `tls`", []string{"+client|kill"}, "TestRealRedisOverTLS"},
 	{"redis.md", "replication (`masteruser`)", []string{"+psync", "+replconf", "+ping"}, "TestRightsOfTheLinks"},
 }

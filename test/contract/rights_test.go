@@ -16,7 +16,7 @@ var quoted = regexp.MustCompile("`([^`]+)`")
 // has a test.
 func TestDocsListTheRightsThatAreTested(t *testing.T) {
 	tested := ""
-	for _, f := range []string{"real_grants_test.go", "real_rights_test.go", "real_redis_modes_test.go", "real_tls_links_test.go"} {
+	for _, f := range []string{"real_grants_test.go", "real_rights_test.go", "real_redis_modes_test.go", "real_redis_history_test.go", "real_tls_links_test.go"} {
 		b, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)

@@ -103,6 +103,12 @@ func redisEndpoint(t *testing.T, site, address, password string) replication.End
 	}
 }
 
+func storeActions(t *testing.T, p contract.StorePair) {
+	t.Helper()
+	contract.StoreActions(t, p)
+	contract.StoreHistories(t, p)
+}
+
 func TestSandboxRedisActions(t *testing.T) {
 	password := secret()
 	var at [2]*redisd.Server
@@ -119,9 +125,10 @@ func TestSandboxRedisActions(t *testing.T) {
 		t.Cleanup(func() { _ = clients[i].Close() })
 	}
 	which := map[string]*redis.Client{"a": clients[0], "b": clients[1]}
-	contract.StoreActions(t, contract.StorePair{
+	storeActions(t, contract.StorePair{
 		A: redisEndpoint(t, "primary", at[0].Addr(), password), B: redisEndpoint(t, "standby", at[1].Addr(), password),
 		Write: func(store, key string) error { return which[store].Set(t.Context(), key, "1", 0).Err() },
+		Brief: func(store, key string) error { return which[store].Set(t.Context(), key, "1", time.Second).Err() },
 		Has: func(store, key string) (bool, error) {
 			n, err := which[store].Exists(t.Context(), key).Result()
 			return n == 1, err
@@ -169,7 +176,7 @@ func TestSandboxMySQLActions(t *testing.T) {
 		err := admin[store].QueryRowContext(t.Context(), "SELECT COUNT(*) FROM ops.t WHERE id='"+key+"'").Scan(&n)
 		return n == 1, err
 	}
-	contract.StoreActions(t, p)
+	storeActions(t, p)
 }
 
 // writeSQL writes as the business does: with an account that read_only binds.

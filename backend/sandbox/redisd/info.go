@@ -16,7 +16,7 @@ import (
 func (s *Server) info() string {
 	host, port, _ := net.SplitHostPort(s.Addr())
 	s.wmu.Lock()
-	offset, replid := s.offset, s.replid
+	offset, replid, former, formerEnd, first := s.offset, s.replid, s.former, s.formerEnd, s.logStart+1
 	s.wmu.Unlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -67,8 +67,12 @@ func (s *Server) info() string {
 		p("min_slaves_good_slaves", s.replicas)
 	}
 	p("master_replid", replid)
-	p("master_replid2", strings.Repeat("0", 40))
+	p("master_replid2", former)
 	p("master_repl_offset", offset)
+	p("second_repl_offset", formerEnd)
+	p("repl_backlog_active", 1)
+	p("repl_backlog_first_byte_offset", first)
+	p("repl_backlog_histlen", offset-first+1)
 	b.WriteString("\r\n# Keyspace\r\n")
 	if n := len(s.m.Keys()); n > 0 {
 		fmt.Fprintf(&b, "db0:keys=%d,expires=0,avg_ttl=0\r\n", n)

@@ -62,7 +62,11 @@ type Server struct {
 	// logStart is the offset before the first entry kept, offset that of the newest.
 	logStart, offset int64
 	replid           string
-	grew             chan struct{} // closed when the log grows
+	// former is the history that was gone on from when it was promoted (master_replid2),
+	// formerEnd the first offset that is not of it any more; -1 without one.
+	former    string
+	formerEnd int64
+	grew      chan struct{} // closed when the log grows
 
 	token   string
 	self    *redis.Client
@@ -84,7 +88,7 @@ func Start(o Options) (*Server, error) {
 	s := &Server{
 		m: miniredis.NewMiniRedis(), opts: o, password: o.Password, authed: map[*server.Peer]bool{}, replayer: map[*server.Peer]bool{}, token: newID(), multi: map[*server.Peer][][]string{},
 		config: map[string]string{"masterauth": o.MasterAuth, "masteruser": "", "replica-read-only": "yes", "min-replicas-to-write": "0", "min-replicas-max-lag": "10", "maxmemory": "0", "maxclients": "10000"},
-		replid: newID(), grew: make(chan struct{}), closing: make(chan struct{}),
+		replid: newID(), former: noHistory, formerEnd: -1, grew: make(chan struct{}), closing: make(chan struct{}),
 	}
 	if o.TLS {
 		s.config["tls-replication"] = "no"
@@ -204,6 +208,8 @@ func (s *Server) hook(c *server.Peer, cmd string, args ...string) bool {
 		s.admit(c, args)
 	case "DUTYOPS.PULL":
 		s.pull(c, args)
+	case "PSYNC":
+		s.psync(c, args)
 	case "MULTI", "EXEC", "DISCARD":
 		return s.transaction(c, cmd)
 	default:
@@ -343,11 +349,7 @@ func (s *Server) transaction(c *server.Peer, cmd string) bool {
 
 // append logs one command. The caller holds wmu.
 func (s *Server) append(line []string) {
-	size := int64(14)
-	for _, a := range line {
-		size += int64(len(a)) + 8
-	}
-	s.offset += size
+	s.offset += int64(len(encode(line)))
 	s.log = append(s.log, entry{end: s.offset, at: time.Now(), args: line})
 	if s.offset-s.logStart > keepLog {
 		cut, _ := slices.BinarySearchFunc(s.log, s.offset-keepLog/2, func(e entry, at int64) int { return cmp.Compare(e.end, at) })

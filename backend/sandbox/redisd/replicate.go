@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/alicebob/miniredis/v2/server"
@@ -62,12 +64,49 @@ func (s *Server) pull(c *server.Peer, args []string) {
 	c.WriteBulk(string(out))
 }
 
+// encode is a command as it stands in the replication stream; offsets count its bytes.
+func encode(line []string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "*%d\r\n", len(line))
+	for _, a := range line {
+		fmt.Fprintf(&b, "$%d\r\n%s\r\n", len(a), a)
+	}
+	return b.String()
+}
+
+// psync answers PSYNC replid offset, offset being that of the first byte that is wanted,
+// with what is there now. A real server keeps the connection and goes on; and it sends a
+// whole copy where it cannot continue.
+func (s *Server) psync(c *server.Peer, args []string) {
+	if len(args) != 2 {
+		c.WriteError("ERR wrong number of arguments for 'psync' command")
+		return
+	}
+	from, err := strconv.ParseInt(args[1], 10, 64)
+	if err != nil {
+		c.WriteError("ERR value is not an integer or out of range")
+		return
+	}
+	b, _ := s.after(args[0], from-1)
+	if b.Snapshot {
+		c.WriteInline(fmt.Sprintf("FULLRESYNC %s %d", b.ReplID, b.End))
+		c.Flush()
+		c.Close()
+		return
+	}
+	c.WriteInline("CONTINUE " + b.ReplID)
+	for _, line := range b.Commands {
+		c.WriteRaw(encode(line))
+	}
+}
+
 // after collects what a replica at the offset lacks, and the channel that tells of more.
 func (s *Server) after(replid string, from int64) (batch, <-chan struct{}) {
 	s.wmu.Lock()
 	defer s.wmu.Unlock()
 	b := batch{ReplID: s.replid, End: s.offset}
-	if replid != s.replid || from > s.offset || from < s.logStart {
+	known := replid == s.replid && from <= s.offset || replid == s.former && from < s.formerEnd
+	if !known || from < s.logStart {
 		b.Snapshot, b.Commands = true, s.snapshot()
 		return b, s.grew
 	}
@@ -180,8 +219,14 @@ func (s *Server) take(ctx context.Context, b batch) error {
 			return err
 		}
 		s.log, s.logStart, s.offset, s.replid = nil, b.End, b.End, b.ReplID
+		s.former, s.formerEnd = noHistory, -1
 		return nil
 	}
+	s.wmu.Lock()
+	if b.ReplID != s.replid { // the source was promoted since
+		s.goOn(b.ReplID)
+	}
+	s.wmu.Unlock()
 	for i, line := range b.Commands {
 		s.mu.Lock()
 		lag := s.lag

@@ -26,14 +26,32 @@ func (s *Server) replicaOf(c *server.Peer, args []string) {
 		return
 	}
 	if strings.EqualFold(args[0], "no") && strings.EqualFold(args[1], "one") {
-		s.unfollow()
+		s.promote()
 	} else {
 		s.follow(net.JoinHostPort(args[0], args[1]))
 	}
 	c.WriteOK()
 }
 
-func (s *Server) unfollow() {
+// noHistory is what INFO says where there is no former history.
+var noHistory = strings.Repeat("0", 40)
+
+// promote begins a history of its own, which goes on from that of the source.
+func (s *Server) promote() {
+	if s.unfollow() {
+		s.wmu.Lock()
+		s.goOn(newID())
+		s.wmu.Unlock()
+	}
+}
+
+// goOn continues what it has under another history. The caller holds wmu.
+func (s *Server) goOn(replid string) {
+	s.former, s.formerEnd, s.replid = s.replid, s.offset+1, replid
+}
+
+// unfollow ends the copying; it says whether there was a source.
+func (s *Server) unfollow() bool {
 	s.mu.Lock()
 	old := s.source
 	s.source = nil
@@ -42,6 +60,7 @@ func (s *Server) unfollow() {
 		old.cancel()
 		<-old.done
 	}
+	return old != nil
 }
 
 func (s *Server) follow(addr string) {
