@@ -338,16 +338,24 @@ func (s *redisStore) CaughtUp(ctx context.Context, source Endpoint) (bool, strin
 	if err != nil {
 		return false, "", err
 	}
-	if mine.partial() {
-		return false, mine.String(), nil
+	ok, seen := mine.hasAllOf(theirs, source.Site)
+	return ok, seen, nil
+}
+
+// hasAllOf says whether a store holds everything that its source at the site has, and why not.
+func (i redisInfo) hasAllOf(theirs redisInfo, site string) (bool, string) {
+	switch d := theirs.offset() - i.offset(); {
+	case i.partial():
+		return false, i.String()
+	case !i.tells() || !theirs.tells():
+		return false, "INFO replication tells no offset here or at " + site
+	case i["master_replid"] == "" || i["master_replid"] != theirs["master_replid"]:
+		return false, fmt.Sprintf("holds another history than %s (%s)", site, i)
+	case d > 0:
+		return false, fmt.Sprintf("%d bytes behind %s's offset %d", d, site, theirs.offset())
+	default:
+		return true, fmt.Sprintf("has everything up to %s's offset %d", site, theirs.offset())
 	}
-	if mine["master_replid"] != theirs["master_replid"] {
-		return false, fmt.Sprintf("holds another history than %s (%s)", source.Site, mine), nil
-	}
-	if d := theirs.offset() - mine.offset(); d > 0 {
-		return false, fmt.Sprintf("%d bytes behind %s's offset %d", d, source.Site, theirs.offset()), nil
-	}
-	return true, fmt.Sprintf("has everything up to %s's offset %d", source.Site, theirs.offset()), nil
 }
 
 func (s *redisStore) Applied(ctx context.Context) (bool, string, error) {

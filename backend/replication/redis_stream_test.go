@@ -29,6 +29,31 @@ func TestRedisStreamIsSorted(t *testing.T) {
 	}
 }
 
+func TestRedisHasAllOfItsSource(t *testing.T) {
+	replica := func(id, offset string) redisInfo {
+		return redisInfo{"role": "slave", "master_replid": id, "slave_repl_offset": offset}
+	}
+	source := redisInfo{"role": "master", "master_replid": "a", "master_repl_offset": "7"}
+	copying := replica("a", "7")
+	copying["master_sync_in_progress"] = "1"
+	for name, c := range map[string]struct {
+		mine, theirs redisInfo
+		want         bool
+	}{
+		"level":                 {replica("a", "7"), source, true},
+		"behind":                {replica("a", "6"), source, false},
+		"its source restarted":  {replica("b", "7"), source, false},
+		"being copied":          {copying, source, false},
+		"no offset here":        {replica("a", ""), source, false},
+		"no offset there":       {replica("a", "7"), redisInfo{"role": "master", "master_replid": "a"}, false},
+		"no history is told of": {replica("", "7"), redisInfo{"role": "master", "master_repl_offset": "7"}, false},
+	} {
+		if got, why := c.mine.hasAllOf(c.theirs, "primary"); got != c.want || why == "" {
+			t.Errorf("%s: %v, %q", name, got, why)
+		}
+	}
+}
+
 func TestRedisOffsetIsTold(t *testing.T) {
 	for _, c := range []struct {
 		info redisInfo
