@@ -2,6 +2,10 @@ package probes
 
 import (
 	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -210,5 +214,38 @@ func TestKafkaAskingCreatesNothing(t *testing.T) {
 	topics, err := kadm.NewClient(cl).ListTopics(context.Background())
 	if err != nil || topics.Has("ghost") {
 		t.Errorf("topics %v, %v", topics.Names(), err)
+	}
+}
+
+// TestKafkaTaggedFields: an answer that announces four billion tagged fields and ends there is
+// refused when its bytes have run out, wherever it does so; nothing goes on counting to the end.
+func TestKafkaTaggedFields(t *testing.T) {
+	const fields = "\xff\xff\xff\xff\x0f" // 2^32-1
+	answer := func(correlation byte, rest string) string {
+		return "\x00\x00\x00" + string([]byte{byte(4 + len(rest)), 0, 0, 0, correlation}) + rest
+	}
+	said := recording(t, "kafka")
+	versions := said[:4+binary.BigEndian.Uint32([]byte(said))]
+	for name, said := range map[string]string{
+		"of the versions":               answer(0, "\x00\x00"+"\x01"+"\x00\x00\x00\x00"+fields),
+		"of an answer's header":         versions + answer(1, fields),
+		"of an answer":                  versions + answer(1, "\x00"+"\x00\x00\x00\x00"+"\x01"+"\x00"+"\x00\x00\x00\x01"+"\x01"+"\x00\x00"+fields),
+		"of a broker within the answer": versions + answer(1, "\x00"+"\x00\x00\x00\x00"+"\x02"+"\x00\x00\x00\x01"+"\x02b"+"\x00\x00\x23\x84"+"\x00"+fields),
+	} {
+		t.Run(name, func(t *testing.T) {
+			addr := listen(t, func(c net.Conn) {
+				perform(c, "kafka", said)
+				_ = c.(*net.TCPConn).CloseWrite()
+				_, _ = io.Copy(io.Discard, c)
+			})
+			tg := hostileTarget("kafka", addr, "")
+			tg.User = ""
+			r := once(t, tg)
+			wantAnswer(t, r, StatusDown, "answers, but not as kafka")
+			all := make([]byte, 1<<20)
+			if s := string(all[:runtime.Stack(all, true)]); strings.Contains(s, "ReadTags") || strings.Contains(s, "SkipTags") {
+				t.Errorf("still reading tagged fields:\n%s", s)
+			}
+		})
 	}
 }
