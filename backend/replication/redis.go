@@ -12,10 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
 	"github.com/redis/go-redis/v9/maintnotifications"
-
-	"github.com/redis/go-redis/v9"
 
 	"github.com/dutyops/dutyops/backend/secure"
 	"github.com/dutyops/dutyops/probes/guard"
