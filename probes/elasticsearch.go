@@ -45,9 +45,11 @@ type searchRoot struct {
 
 // searchAnswer is what is read of _search; hits.total is a number in old versions.
 type searchAnswer struct {
-	Shards struct {
-		Total  int `json:"total"`
-		Failed int `json:"failed"`
+	TimedOut bool `json:"timed_out"`
+	Shards   struct {
+		Total      int `json:"total"`
+		Successful int `json:"successful"`
+		Failed     int `json:"failed"`
 	} `json:"_shards"`
 	Hits struct {
 		Total json.RawMessage `json:"total"`
@@ -71,6 +73,12 @@ func (s *searchAnswer) count() (int64, bool) {
 		return *o.Value, true
 	}
 	return 0, false
+}
+
+// whole says that every shard answered, and in time. A shard that no node holds counts among
+// the total, and not among those that failed: "total 2, successful 1, failed 0".
+func (s *searchAnswer) whole() bool {
+	return s.Shards.Total > 0 && s.Shards.Successful >= s.Shards.Total && s.Shards.Failed == 0 && !s.TimedOut
 }
 
 // newest reads the max aggregation: milliseconds since 1970.
@@ -121,11 +129,11 @@ func (a *searchAsker) ask(ctx context.Context, c *conv) answer {
 		c.extra("nodes", fmt.Sprint(health.Nodes))
 	}
 	var f findings
-	a.judgeHealth(c, &f, health, hasIndex && errs[2] == nil && found.Shards.Failed == 0)
+	a.judgeHealth(c, &f, health, hasIndex && errs[2] == nil && found.whole())
 	if hasIndex {
 		a.judgeIndex(ctx, c, &f, &found, errs[2])
 		a.judgeBlocks(c, &f, blocks, errs[3])
-		a.changes(c, &stats, errs[4])
+		a.changes(c, &stats, found.Shards.Total, errs[4])
 	}
 	return f.verdict(up("%s", a.describe(c, health)))
 }
@@ -148,8 +156,10 @@ type searchStats struct {
 }
 
 // changes counts every write that the index has ever taken, updates and deletions among
-// them: a number that only grows, of which a count of documents shows nothing.
-func (a *searchAsker) changes(c *conv, s *searchStats, err error) {
+// them: a number that only grows, of which a count of documents shows nothing. The search told
+// of how many shards (0 = it did not): without one of them the number is less than it was, and
+// is left out.
+func (a *searchAsker) changes(c *conv, s *searchStats, of int, err error) {
 	var se *statusError
 	if errors.As(err, &se) && (se.code == http.StatusForbidden || se.code == http.StatusUnauthorized) {
 		c.extra("changes", "not visible (grant monitor on index "+a.t.Index+")")
@@ -167,7 +177,7 @@ func (a *searchAsker) changes(c *conv, s *searchStats, err error) {
 			}
 		}
 	}
-	if shards > 0 {
+	if shards > 0 && shards >= of {
 		c.facts.Position = strconv.FormatInt(sum, 10)
 	}
 }
@@ -211,6 +221,10 @@ func searchReason(body []byte) string {
 }
 
 func (a *searchAsker) judgeHealth(c *conv, f *findings, h searchHealth, indexWhole bool) {
+	if h.TimedOut {
+		c.expected("timed_out false")
+		f.add(degraded("the cluster could not tell its health in time (timed_out)"))
+	}
 	switch h.Status {
 	case "green":
 	case "yellow":
@@ -249,14 +263,29 @@ func (a *searchAsker) judgeIndex(ctx context.Context, c *conv, f *findings, s *s
 		f.add(degraded("index %s could not be read: %s", a.t.Index, v.detail))
 		return
 	}
-	if n, ok := s.count(); ok {
-		c.facts.Count = ptr(n)
+	n, ok := s.count()
+	switch {
+	case s.TimedOut:
+		c.expected("an answer of every shard in time")
+		f.add(degraded("index %s: the search was cut short (timed_out), so it is not known how much it holds", a.t.Index))
+		return
+	case s.Shards.Total == 0 && ok && n == 0: // a pattern that stands for nothing
+		c.expected("an index called %s", a.t.Index)
+		f.add(degraded("index %s does not exist", a.t.Index))
+		return
+	case !ok:
+		c.expected("a number of documents")
+		f.add(degraded("index %s: the answer holds no number of documents", a.t.Index))
+		return
+	case !s.whole():
+		// what the others hold is less than there is: no number to compare
+		c.expected("an answer of every shard")
+		f.add(degraded("index %s: %d of %d shards failed to answer", a.t.Index, max(s.Shards.Total-s.Shards.Successful, s.Shards.Failed), s.Shards.Total))
+		return
 	}
+	c.facts.Count = ptr(n)
 	if at, ok := s.newest(); ok {
 		c.facts.NewestAt = at
-	}
-	if s.Shards.Failed > 0 {
-		f.add(degraded("index %s: %d of %d shards failed to answer", a.t.Index, s.Shards.Failed, s.Shards.Total))
 	}
 }
 

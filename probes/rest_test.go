@@ -21,12 +21,16 @@ func merged(base docs, more docs) docs {
 func TestElasticsearch(t *testing.T) {
 	newest := time.Now().Add(-2 * time.Second).UnixMilli()
 	good := docs{
-		"/":                   `{"version":{"number":"2.19.3","distribution":"opensearch"}}`,
-		"/_cluster/health":    `{"cluster_name":"c1","status":"green","number_of_nodes":1,"unassigned_shards":0}`,
-		"/messages/_search":   fmt.Sprintf(`{"_shards":{"total":1,"failed":0},"hits":{"total":{"value":5000,"relation":"eq"}},"aggregations":{"newest":{"value":%d.0}}}`, newest),
-		"/messages/_settings": `{"messages":{"settings":{"index":{"number_of_shards":"1"}}}}`,
+		"/":                     `{"version":{"number":"2.19.3","distribution":"opensearch"}}`,
+		"/_cluster/health":      `{"cluster_name":"c1","status":"green","number_of_nodes":1,"unassigned_shards":0}`,
+		"/messages/_search":     fmt.Sprintf(`{"_shards":{"total":1,"successful":1,"failed":0},"hits":{"total":{"value":5000,"relation":"eq"}},"aggregations":{"newest":{"value":%d.0}}}`, newest),
+		"/messages/_settings":   `{"messages":{"settings":{"index":{"number_of_shards":"1"}}}}`,
+		"/messages/_stats/docs": `{"indices":{"messages":{"shards":{"0":[{"routing":{"primary":true},"seq_no":{"max_seq_no":4}}]}}}}`,
 	}
 	blocked := docs{"/messages/_settings": `{"messages":{"settings":{"index":{"blocks":{"write":"true"}}}}}`}
+	// what OpenSearch 2.19 says of an alias over an index that is well and one whose only shard
+	// no node may hold: nothing "failed"
+	missing := docs{"/messages/_search": `{"timed_out":false,"_shards":{"total":2,"successful":1,"skipped":0,"failed":0},"hits":{"total":{"value":1,"relation":"eq"}},"aggregations":{"newest":{"value":1.0}}}`}
 	health := func(s string) docs {
 		return docs{"/_cluster/health": `{"status":"` + s + `","unassigned_shards":3}`}
 	}
@@ -38,7 +42,7 @@ func TestElasticsearch(t *testing.T) {
 		detail string
 	}{
 		{"green", good, nil, StatusUp, "cluster green, 5000 documents, newest 2"},
-		{"old form of the total", merged(good, docs{"/messages/_search": `{"_shards":{"total":1},"hits":{"total":7}}`}), nil, StatusUp, "7 documents"},
+		{"old form of the total", merged(good, docs{"/messages/_search": `{"_shards":{"total":1,"successful":1},"hits":{"total":7}}`}), nil, StatusUp, "7 documents"},
 		{"yellow", merged(good, health("yellow")), nil, StatusDegraded, "cluster is yellow, 3 shard copies are missing"},
 		{"yellow is fine here", merged(good, health("yellow")), func(t *Target) { t.YellowOK = true }, StatusUp, "cluster yellow"},
 		{"red, the index is whole", merged(good, health("red")), nil, StatusDegraded, "cluster is red, but index messages is whole"},
@@ -47,7 +51,14 @@ func TestElasticsearch(t *testing.T) {
 			"red, the index too", merged(good, merged(health("red"), docs{"/messages/_search": failing{503, `{"error":{"type":"search_phase_execution_exception","reason":"all shards failed"}}`}})),
 			nil, StatusDown, "all shards failed",
 		},
-		{"some shards failed", merged(good, docs{"/messages/_search": `{"_shards":{"total":5,"failed":2},"hits":{"total":7}}`}), nil, StatusDegraded, "2 of 5 shards"},
+		{"some shards failed", merged(good, docs{"/messages/_search": `{"_shards":{"total":5,"successful":3,"failed":2},"hits":{"total":7}}`}), nil, StatusDegraded, "2 of 5 shards"},
+		{"red, a shard of the index is nowhere", merged(good, merged(health("red"), missing)), nil, StatusDown, "part of the data cannot be read"},
+		{"a shard is nowhere", merged(good, missing), nil, StatusDegraded, "1 of 2 shards failed to answer"},
+		{"the search was cut short", merged(good, docs{"/messages/_search": `{"timed_out":true,"_shards":{"total":1,"successful":1,"failed":0},"hits":{"total":{"value":7}}}`}), nil, StatusDegraded, "cut short"},
+		{"red, the search was cut short", merged(good, merged(health("red"), docs{"/messages/_search": `{"timed_out":true,"_shards":{"total":1,"successful":1},"hits":{"total":7}}`})), nil, StatusDown, "cluster is red"},
+		{"health not in time", merged(good, docs{"/_cluster/health": `{"status":"green","timed_out":true}`}), nil, StatusDegraded, "could not tell its health in time"},
+		{"a pattern of nothing", merged(good, docs{"/messages/_search": `{"_shards":{"total":0,"successful":0,"failed":0},"hits":{"total":{"value":0}}}`}), nil, StatusDegraded, "index messages does not exist"},
+		{"no number of documents", merged(good, docs{"/messages/_search": `{}`}), nil, StatusDegraded, "no number of documents"},
 		{"no master", merged(good, docs{"/_cluster/health": failing{503, `{"error":{"type":"master_not_discovered_exception","reason":null}}`}}), nil, StatusDown, "the cluster has no master"},
 		{"write block at the source", merged(good, blocked), func(t *Target) { t.Role = asRole(RoleSource) }, StatusDown, "index messages refuses writes (index.blocks.write)"},
 		{
@@ -77,6 +88,9 @@ func TestElasticsearch(t *testing.T) {
 			wantAnswer(t, r, tc.status, tc.detail)
 			if tc.name == "green" && (*r.Facts.Count != 5000 || r.Facts.NewestAt.UnixMilli() != newest || *r.Facts.ReadOnly || r.Facts.Version != "opensearch 2.19.3") {
 				t.Errorf("facts %+v", r.Facts)
+			}
+			if whole := tc.status == StatusUp && tc.name != "not allowed to read the index"; strings.Contains(tc.name, "shard") && !whole && (r.Facts.Count != nil || !r.Facts.NewestAt.IsZero() || r.Facts.Position != "") {
+				t.Errorf("a part was taken for the whole: %+v", r.Facts)
 			}
 			if strings.HasPrefix(tc.name, "write block") && !*r.Facts.ReadOnly {
 				t.Error("the write block is not a fact")
