@@ -29,10 +29,11 @@ func (e *Engine) withStore(s failoverplan.Step, f func(replication.Store) (runbo
 	return r, errors.Join(err, st.Close())
 }
 
+// demoted: it refuses writes. That it follows is not enough, as a follower may take them.
 func (e *Engine) demoted(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	return e.withStore(s, func(st replication.Store) (runbook.Result, error) {
-		source, ev, err := st.IsSource(ctx)
-		return runbook.Result{Done: err == nil && !source, Evidence: []string{ev}}, err
+		fenced, ev, err := st.Fenced(ctx)
+		return runbook.Result{Done: err == nil && fenced, Evidence: []string{ev}}, err
 	})
 }
 
@@ -86,7 +87,7 @@ func (e *Engine) promote(ctx context.Context, _ *runbook.Scene, s failoverplan.S
 // this one its follower, when its own fence is undone.
 func (e *Engine) unpromote(ctx context.Context, _ *runbook.Scene, s failoverplan.Step) (runbook.Result, error) {
 	r, err := e.withStore(s, func(st replication.Store) (runbook.Result, error) {
-		if source, ev, err := st.IsSource(ctx); err == nil && !source {
+		if fenced, ev, err := st.Fenced(ctx); err == nil && fenced {
 			return runbook.Result{Evidence: nonEmpty(ev)}, nil
 		}
 		ev, err := st.Demote(ctx)

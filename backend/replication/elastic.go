@@ -40,27 +40,58 @@ func (s *elasticStore) Close() error {
 
 func (s *elasticStore) path(suffix string) string { return "/" + url.PathEscape(s.index) + suffix }
 
-// blocked reads the write block; exists is false when there is no such index.
-func (s *elasticStore) blocked(ctx context.Context) (blocked, exists bool, err error) {
+// blocks is what of an index, or of all that its name stands for, refuses writes.
+type blocks struct {
+	exists bool
+	// some and all: writes are refused, for whatever reason.
+	some, all bool
+	// fenced: by a block that stays until somebody takes it away, everywhere. The one that a
+	// full disk sets goes by itself when there is room again.
+	fenced bool
+	full   bool
+}
+
+func (b blocks) String() string {
+	switch {
+	case b.full && !b.fenced:
+		return "refuses writes while its disk is nearly full"
+	case b.some && !b.all:
+		return "stands for several, of which some have a write block and some take writes"
+	case b.some:
+		return "has a write block"
+	}
+	return "accepts writes"
+}
+
+// blocks reads the settings; an answer that tells of no index is that of a pattern.
+func (s *elasticStore) blocks(ctx context.Context) (blocks, error) {
 	var out map[string]struct {
 		Settings map[string]any `json:"settings"`
 	}
-	err = s.api.call(ctx, http.MethodGet, s.path("/_settings?flat_settings=true"), nil, &out)
-	if isStatus(err, http.StatusNotFound) {
-		return false, false, nil
+	err := s.api.call(ctx, http.MethodGet, s.path("/_settings?flat_settings=true"), nil, &out)
+	if noIndex(err) {
+		return blocks{}, nil
 	}
 	if err != nil {
-		return false, false, err
+		return blocks{}, err
 	}
+	b := blocks{exists: len(out) > 0, all: len(out) > 0, fenced: len(out) > 0}
 	for _, x := range out {
-		exists = true
-		for _, key := range []string{"index.blocks.write", "index.blocks.read_only", "index.blocks.read_only_allow_delete"} {
-			if fmt.Sprint(setting(x.Settings, key)) == "true" {
-				blocked = true
-			}
-		}
+		on := func(key string) bool { return fmt.Sprint(setting(x.Settings, key)) == "true" }
+		ours := on("index.blocks.write") || on("index.blocks.read_only")
+		full := on("index.blocks.read_only_allow_delete")
+		b.full = b.full || full
+		b.fenced = b.fenced && ours
+		b.some = b.some || ours || full
+		b.all = b.all && (ours || full)
 	}
-	return blocked, exists, nil
+	return b, nil
+}
+
+// noIndex says that the cluster itself knows no such index; a 404 of anything else in between
+// says nothing of it.
+func noIndex(err error) bool {
+	return isStatus(err, http.StatusNotFound) && strings.Contains(err.Error(), "index_not_found_exception")
 }
 
 // setting finds a setting by its dotted name, whether the answer is flat or nested.
@@ -83,24 +114,34 @@ func (s *elasticStore) block(ctx context.Context, on bool) error {
 }
 
 func (s *elasticStore) IsSource(ctx context.Context) (bool, string, error) {
-	b, exists, err := s.blocked(ctx)
+	b, err := s.blocks(ctx)
 	switch {
 	case err != nil:
 		return false, "", err
-	case !exists:
+	case !b.exists:
 		return true, "no index " + s.index + " yet, nothing blocks writes", nil
-	case b:
-		return false, "index " + s.index + " has a write block", nil
 	}
-	return true, "index " + s.index + " accepts writes", nil
+	return !b.all, "index " + s.index + " " + b.String(), nil
+}
+
+// Fenced is also true without an index: there is nothing to write to.
+func (s *elasticStore) Fenced(ctx context.Context) (bool, string, error) {
+	b, err := s.blocks(ctx)
+	switch {
+	case err != nil:
+		return false, "", err
+	case !b.exists:
+		return true, "no index " + s.index + ": nothing to block", nil
+	}
+	return b.fenced, "index " + s.index + " " + b.String(), nil
 }
 
 func (s *elasticStore) Promote(ctx context.Context) ([]string, error) {
-	b, exists, err := s.blocked(ctx)
+	b, err := s.blocks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !exists || !b {
+	if !b.some {
 		return []string{"index " + s.index + " accepts writes already"}, nil
 	}
 	if err := s.block(ctx, false); err != nil {
@@ -112,15 +153,22 @@ func (s *elasticStore) Promote(ctx context.Context) ([]string, error) {
 // Demote sets the write block. A bulk request that is being carried out at this moment
 // may still finish; compare positions afterwards.
 func (s *elasticStore) Demote(ctx context.Context) ([]string, error) {
-	b, exists, err := s.blocked(ctx)
+	b, err := s.blocks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !exists {
+	if !b.exists {
 		return []string{"no index " + s.index + ": nothing to block"}, nil
 	}
-	if b {
+	if b.fenced {
 		return []string{"index " + s.index + " has a write block already"}, nil
+	}
+	if b.full {
+		// While it is on, the server takes no other setting, not even in the same request
+		// (429, OpenSearch 2.19); it comes back by itself if the disk is still full.
+		if err := s.api.call(ctx, http.MethodPut, s.path("/_settings"), map[string]any{"index.blocks.read_only_allow_delete": false}, nil); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.block(ctx, true); err != nil {
 		return nil, err
@@ -130,12 +178,12 @@ func (s *elasticStore) Demote(ctx context.Context) ([]string, error) {
 
 // confirm reads the block back.
 func (s *elasticStore) confirm(ctx context.Context, want bool) ([]string, error) {
-	b, _, err := s.blocked(ctx)
+	b, err := s.blocks(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if b != want {
-		return nil, fmt.Errorf("%s: index.blocks.write was set to %t but reads %t; is there an index.blocks.read_only too?", s.e.Target(), want, b)
+	if want && !b.fenced || !want && b.some {
+		return nil, fmt.Errorf("%s: index.blocks.write was set to %t, and index %s %s; is there an index.blocks.read_only too?", s.e.Target(), want, s.index, b)
 	}
 	return []string{fmt.Sprintf("index %s: index.blocks.write=%t", s.index, want)}, nil
 }
@@ -157,27 +205,36 @@ func (x extent) String() string {
 // extent refreshes first, so that what was written is counted.
 func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 	err := s.api.call(ctx, http.MethodPost, s.path("/_refresh"), nil, nil)
-	if isStatus(err, http.StatusNotFound) {
+	if noIndex(err) {
 		return extent{}, nil
 	}
 	if err != nil && !isStatus(err, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusBadRequest) {
 		return extent{}, err
 	}
 	var c struct {
-		Count int64 `json:"count"`
+		Count *int64 `json:"count"`
+		answered
 	}
 	if err := s.api.call(ctx, http.MethodGet, s.path("/_count"), nil, &c); err != nil {
 		return extent{}, err
 	}
-	out := extent{count: c.Count}
+	if err := s.whole(c.answered); err != nil {
+		return extent{}, err
+	}
+	if c.Count == nil {
+		return extent{}, fmt.Errorf("%s: %w: the answer of _count holds no count", s.e.Target(), ErrUnreachable)
+	}
+	out := extent{count: *c.Count}
 	field := s.e.Config.TimeField
-	if field == "" || c.Count == 0 {
+	if field == "" || out.count == 0 {
 		return out, nil
 	}
 	var found struct {
+		answered
 		Hits struct {
 			Hits []struct {
 				Source map[string]any `json:"_source"`
+				Sort   []any          `json:"sort"`
 			} `json:"hits"`
 		} `json:"hits"`
 	}
@@ -188,10 +245,40 @@ func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 	if err := s.api.call(ctx, http.MethodPost, s.path("/_search"), ask, &found); err != nil {
 		return extent{}, err
 	}
+	if err := s.whole(found.answered); err != nil {
+		return extent{}, err
+	}
 	if h := found.Hits.Hits; len(h) > 0 {
 		out.newest = parseTime(setting(h[0].Source, field))
+		// The field's own format may be any; the server sorts by milliseconds since 1970.
+		if len(h[0].Sort) > 0 && out.newest.IsZero() {
+			out.newest = parseTime(h[0].Sort[0])
+		}
 	}
 	return out, nil
+}
+
+// answered is who took part in an answer of several shards.
+type answered struct {
+	TimedOut bool `json:"timed_out"`
+	Shards   struct {
+		Total      int `json:"total"`
+		Successful int `json:"successful"`
+		Failed     int `json:"failed"`
+	} `json:"_shards"`
+}
+
+// whole refuses an answer that is of a part of the index only: it holds less than there is. A
+// shard that no node holds is not among those that failed.
+func (s *elasticStore) whole(a answered) error {
+	switch {
+	case a.TimedOut:
+		return fmt.Errorf("%s: index %s: %w: the search was cut short (timed_out)", s.e.Target(), s.index, ErrUnreachable)
+	case a.Shards.Failed > 0 || a.Shards.Successful < a.Shards.Total:
+		return fmt.Errorf("%s: index %s: %w: %d of %d shards answered, so how much it holds is not known (look at _cluster/allocation/explain)",
+			s.e.Target(), s.index, ErrUnreachable, a.Shards.Successful, a.Shards.Total)
+	}
+	return nil
 }
 
 // parseTime reads a date field: RFC 3339 text or milliseconds since 1970.
@@ -202,7 +289,9 @@ func parseTime(v any) time.Time {
 			return t
 		}
 	case float64:
-		return time.UnixMilli(int64(x))
+		if x > 0 && x < 1e14 {
+			return time.UnixMilli(int64(x))
+		}
 	}
 	return time.Time{}
 }
@@ -252,11 +341,11 @@ func (s *elasticStore) Applied(ctx context.Context) (bool, string, error) {
 // Follows is true when copies can land here and the newest is at most ten seconds older
 // than the source's.
 func (s *elasticStore) Follows(ctx context.Context, source Endpoint) (bool, string, error) {
-	b, _, err := s.blocked(ctx)
+	b, err := s.blocks(ctx)
 	if err != nil {
 		return false, "", err
 	}
-	if b {
+	if b.some {
 		return false, "index " + s.index + " has a write block: copies cannot land", nil
 	}
 	mine, theirs, err := s.pair(ctx, source)

@@ -95,9 +95,12 @@ type copyStatus struct {
 		Status counts `json:"status"`
 	} `json:"task"`
 	Error    json.RawMessage `json:"error"`
-	Response struct {
+	Response *struct {
 		counts
 		Failures []json.RawMessage `json:"failures"`
+		// Canceled is by whom: a copy that somebody ends is completed, without a failure.
+		Canceled string `json:"canceled"`
+		TimedOut bool   `json:"timed_out"`
 	} `json:"response"`
 }
 
@@ -106,11 +109,29 @@ type counts struct {
 	Created   int64 `json:"created"`
 	Updated   int64 `json:"updated"`
 	Conflicts int64 `json:"version_conflicts"`
+	Noops     int64 `json:"noops"`
+	Deleted   int64 `json:"deleted"`
 }
+
+func (c counts) done() int64 { return c.Created + c.Updated + c.Conflicts + c.Noops + c.Deleted }
 
 func (c counts) String() string {
 	return fmt.Sprintf("%d of %d documents looked at, %d new, %d newer, %d the same already",
-		c.Created+c.Updated+c.Conflicts, c.Total, c.Created, c.Updated, c.Conflicts)
+		c.done(), c.Total, c.Created, c.Updated, c.Conflicts)
+}
+
+// cut says why a copy that has ended without a failure is not a whole one; "" when it is.
+func (st copyStatus) cut() string {
+	r := st.Response
+	switch {
+	case r.Canceled != "":
+		return "it was cancelled " + brief(r.Canceled) + ": " + r.counts.String()
+	case r.TimedOut:
+		return "it was cut short (timed_out): " + r.counts.String()
+	case r.done() < r.Total:
+		return "it ended early: " + r.counts.String()
+	}
+	return ""
 }
 
 func (s *elasticStore) awaitCopy(ctx context.Context, source Endpoint, task string) (string, error) {
@@ -126,9 +147,15 @@ func (s *elasticStore) awaitCopy(ctx context.Context, source Endpoint, task stri
 		if len(st.Error) > 0 && string(st.Error) != "null" {
 			return false, "", fmt.Errorf("%s: copy from %s: %w: %s", s.e.Target(), source.Target(), ErrBroken, brief(s.api.vault.scrub(string(st.Error))))
 		}
+		if st.Response == nil {
+			return false, "", fmt.Errorf("%s: copy from %s: %w: it has ended, and its result is not told", s.e.Target(), source.Target(), ErrBroken)
+		}
 		if n := len(st.Response.Failures); n > 0 {
 			return false, "", fmt.Errorf("%s: copy from %s: %w: %d failures, the first: %s", s.e.Target(), source.Target(), ErrBroken, n,
 				brief(s.api.vault.scrub(string(st.Response.Failures[0]))))
+		}
+		if why := st.cut(); why != "" {
+			return false, "", fmt.Errorf("%s: copy from %s: %w: %s (run the sync again: what is there is kept)", s.e.Target(), source.Target(), ErrBroken, why)
 		}
 		return true, "copied: " + st.Response.counts.String(), nil
 	})

@@ -265,11 +265,19 @@ func (s *mysqlStore) readOnly(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	if strings.TrimSpace(v) == "" {
+		return false, fmt.Errorf("%s: @@read_only tells nothing: %w", s.e.Target(), ErrUnsupported)
+	}
+	return isOn(v), nil
+}
+
+// isOn reads a switch, of which newer servers have more words than two.
+func isOn(v string) bool {
 	switch strings.ToUpper(strings.TrimSpace(v)) {
 	case "0", "OFF", "FALSE", "":
-		return false, nil
+		return false
 	}
-	return true, nil
+	return true
 }
 
 // quote writes a string literal for the default SQL mode. Backslashes are doubled

@@ -149,6 +149,14 @@ func (s *mysqlStore) Demote(ctx context.Context) ([]string, error) {
 	var ev []string
 	if ro {
 		ev = append(ev, "refuses writes already (read_only=ON)")
+		// Administrators, too: a first try may have ended between the two.
+		set, err := s.refuseAdministrators(ctx)
+		if err != nil {
+			return ev, err
+		}
+		if set {
+			ev = append(ev, "SET GLOBAL super_read_only=1")
+		}
 	} else {
 		if err := s.refuseWrites(ctx); err != nil {
 			return nil, err
@@ -177,12 +185,42 @@ func (s *mysqlStore) refuseWrites(ctx context.Context) error {
 	if err := s.exec(ctx, "SET GLOBAL read_only=1", "SET GLOBAL read_only=1"); err != nil {
 		return err
 	}
+	_, err := s.refuseAdministrators(ctx)
+	return err
+}
+
+// refuseAdministrators keeps those from writing, too, whom read_only does not: set is false
+// where that is so already, and at MariaDB, which knows no such thing.
+func (s *mysqlStore) refuseAdministrators(ctx context.Context) (set bool, err error) {
+	on, knows, err := s.superReadOnly(ctx)
+	if err != nil || !knows || on {
+		return false, err
+	}
+	return true, s.exec(ctx, "SET GLOBAL super_read_only=1", "SET GLOBAL super_read_only=1")
+}
+
+// superReadOnly: knows is false for servers without the setting.
+func (s *mysqlStore) superReadOnly(ctx context.Context) (on, knows bool, err error) {
 	d, err := s.dialect(ctx)
 	if err != nil || d.maria || !d.atLeast(5, 7, 8) {
-		return err
+		return false, false, err
 	}
-	// MySQL: keep administrators from writing too.
-	return s.exec(ctx, "SET GLOBAL super_read_only=1", "SET GLOBAL super_read_only=1")
+	v, err := s.text(ctx, "read @@super_read_only", "SELECT @@global.super_read_only")
+	return isOn(v), true, err
+}
+
+// Fenced also wants super_read_only where there is one.
+func (s *mysqlStore) Fenced(ctx context.Context) (bool, string, error) {
+	ro, err := s.readOnly(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	seen := "read_only=" + onOff(ro)
+	super, knows, err := s.superReadOnly(ctx)
+	if err != nil || !knows {
+		return ro && err == nil, seen, err
+	}
+	return ro && super, seen + ", super_read_only=" + onOff(super), nil
 }
 
 func (s *mysqlStore) CaughtUp(ctx context.Context, source Endpoint) (bool, string, error) {

@@ -24,6 +24,8 @@ type fakeMySQL struct {
 	mu       sync.Mutex
 	version  string
 	readOnly bool
+	untold   bool   // read_only is NULL
+	super    bool   // super_read_only
 	pos      string // what it holds
 	slavePos string // gtid_slave_pos
 	link     map[string]string
@@ -88,10 +90,16 @@ func (c *fakeConn) QueryContext(_ context.Context, q string, _ []driver.NamedVal
 	switch {
 	case q == "SELECT @@version":
 		return one(f.version)
+	case q == "SELECT @@global.read_only" && f.untold:
+		return one("")
 	case q == "SELECT @@global.read_only":
 		if f.readOnly {
 			return one("1")
 		}
+		return one("0")
+	case q == "SELECT @@global.super_read_only" && f.super:
+		return one("1")
+	case q == "SELECT @@global.super_read_only" && !f.maria():
 		return one("0")
 	case q == "SELECT @@session.sql_mode":
 		return one("STRICT_TRANS_TABLES")
@@ -142,8 +150,9 @@ func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValu
 	case q == "SET GLOBAL read_only=1":
 		f.readOnly = true
 	case q == "SET GLOBAL read_only=0":
-		f.readOnly = false
+		f.readOnly, f.super = false, false
 	case q == "SET GLOBAL super_read_only=1" && !f.maria():
+		f.super = true
 	case strings.HasPrefix(q, "SET GLOBAL gtid_slave_pos=") && f.maria():
 		f.slavePos = strings.Trim(strings.TrimPrefix(q, "SET GLOBAL gtid_slave_pos="), "'")
 	case strings.HasPrefix(q, "STOP ") && strings.HasSuffix(q, "IO_THREAD"):

@@ -184,6 +184,25 @@ func (s *redisStore) IsSource(ctx context.Context) (bool, string, error) {
 	return true, i.String(), nil
 }
 
+// Fenced: a replica refuses writes by itself, unless it was told not to.
+func (s *redisStore) Fenced(ctx context.Context) (bool, string, error) {
+	i, err := s.info(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if i.replica() {
+		if i["slave_read_only"] == "0" {
+			return false, i.String() + ", takes writes (replica-read-only no)", nil
+		}
+		return true, i.String(), nil
+	}
+	n, err := s.minReplicas(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	return n >= redisFence, fmt.Sprintf("%s, min-replicas-to-write %d", i, n), nil
+}
+
 func (s *redisStore) Promote(ctx context.Context) ([]string, error) {
 	i, err := s.info(ctx)
 	if err != nil {

@@ -71,6 +71,9 @@ type Store interface {
 	// IsSource is true when the store accepts writes and follows nobody. The evidence
 	// says what was seen, whichever way it is. A store that cannot be asked is an error.
 	IsSource(ctx context.Context) (ok bool, evidence string, err error)
+	// Fenced is true when the store refuses writes and goes on doing so by itself. It is not
+	// the opposite of IsSource: a store that follows may take writes all the same.
+	Fenced(ctx context.Context) (ok bool, evidence string, err error)
 	// Promote stops following, after everything received has been applied, and then
 	// accepts writes.
 	Promote(ctx context.Context) (evidence []string, err error)

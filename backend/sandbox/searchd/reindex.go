@@ -108,8 +108,13 @@ func (s *Server) copy(ctx context.Context, b reindexBody, tell func(progress)) (
 	began := time.Now()
 	var p progress
 	failures := []object{}
+	canceled := ""
 	for after := []any(nil); ; {
 		page, total, err := s.page(ctx, b, after)
+		if ctx.Err() != nil && p.Batches > 0 {
+			canceled = "by user request" // ended, not failed: as the real one has it
+			break
+		}
 		if err != nil {
 			return 0, nil, err
 		}
@@ -139,12 +144,16 @@ func (s *Server) copy(ctx context.Context, b reindexBody, tell func(progress)) (
 			status = st
 		}
 	}
-	return status, object{
+	answer := object{
 		"took": time.Since(began).Milliseconds(), "timed_out": false, "total": p.Total, "updated": p.Updated,
 		"created": p.Created, "deleted": 0, "batches": p.Batches, "version_conflicts": p.Conflicts, "noops": 0,
 		"retries": object{"bulk": 0, "search": 0}, "throttled_millis": 0, "requests_per_second": -1.0,
 		"throttled_until_millis": 0, "failures": failures,
-	}, nil
+	}
+	if canceled != "" {
+		answer["canceled"] = canceled
+	}
+	return status, answer, nil
 }
 
 // take writes one page to the destination.

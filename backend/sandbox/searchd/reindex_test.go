@@ -3,9 +3,13 @@ package searchd_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/dutyops/dutyops/backend/sandbox/searchd"
 )
@@ -54,6 +58,32 @@ func TestRemoteReindexKeepsVersions(t *testing.T) {
 	b.want(t, 200, "PUT", "/m/_doc/m0007?version=1000&version_type=external", `{"n":-1}`)
 	b.want(t, 200, "POST", "/_reindex", reindexBody(a, ""))
 	same(t, "newer kept", b.want(t, 200, "GET", "/m/_doc/m0007", "").at("_source", "n"), -1)
+}
+
+// A run that is cancelled is completed, without a failure, as OpenSearch 2.19 has it.
+func TestReindexCancelled(t *testing.T) {
+	asked, pages := make(chan struct{}), 0
+	remote := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body) // or the end of the connection is not noticed
+		if pages++; pages == 1 {
+			_, _ = io.WriteString(w, `{"hits":{"total":{"value":5},"hits":[{"_id":"a","_version":1,"_source":{},"sort":[0]}]}}`)
+			return
+		}
+		close(asked)
+		<-r.Context().Done()
+	}))
+	defer remote.Close()
+	s := start(t, searchd.Options{RemoteAllow: []string{"127.0.0.1:*"}})
+	id := s.want(t, 200, "POST", "/_reindex?wait_for_completion=false", fmt.Sprintf(`{"source":{"index":"m","size":1,"remote":{"host":%q}},"dest":{"index":"m"}}`, remote.URL)).at("task")
+	<-asked
+	s.want(t, 200, "POST", fmt.Sprintf("/_tasks/%v/_cancel", id), "")
+	var d doc
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if d = s.want(t, 200, "GET", fmt.Sprintf("/_tasks/%v", id), ""); d["completed"] == true || time.Now().After(end) {
+			break
+		}
+	}
+	same(t, "cancelled", fmt.Sprint(d["completed"], d["error"], d.at("response", "canceled"), d.at("response", "created"), d.at("response", "total")), "true <nil>by user request1 5")
 }
 
 func TestReindexTask(t *testing.T) {

@@ -1,0 +1,60 @@
+package replication
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// A store that follows may take writes all the same: that it is not the source fences nothing.
+func TestMySQLFenced(t *testing.T) {
+	for name, c := range map[string]struct {
+		server fakeMySQL
+		want   bool
+		does   string
+	}{
+		"writable":                             {fakeMySQL{version: maria, pos: "1-1-1"}, false, "SET GLOBAL read_only=1"},
+		"follows and takes writes":             {fakeMySQL{version: maria, pos: "1-1-1", link: streaming("1-1-1")}, false, "SET GLOBAL read_only=1"},
+		"read-only":                            {fakeMySQL{version: maria, pos: "1-1-1", readOnly: true}, true, ""},
+		"MySQL 5.6 has no more":                {fakeMySQL{version: mysql5, readOnly: true}, true, ""},
+		"cut off before the second statement":  {fakeMySQL{version: mysql8, readOnly: true}, false, "SET GLOBAL super_read_only=1"},
+		"MySQL, for administrators as well":    {fakeMySQL{version: mysql8, readOnly: true, super: true}, true, ""},
+		"MySQL, writable":                      {fakeMySQL{version: mysql8}, false, "SET GLOBAL read_only=1|SET GLOBAL super_read_only=1"},
+		"MySQL before there was a switch more": {fakeMySQL{version: "5.7.7", readOnly: true}, true, ""},
+	} {
+		f := c.server
+		_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, &f)
+		if ok, seen, err := b.Fenced(t.Context()); err != nil || ok != c.want || !strings.Contains(seen, "read_only=") {
+			t.Errorf("%s: Fenced = %v (%s), %v", name, ok, seen, err)
+		}
+		if ev, err := b.Demote(t.Context()); err != nil || strings.Join(f.log, "|") != c.does {
+			t.Errorf("%s: Demote did %q (%q), %v", name, f.log, ev, err)
+		}
+		if ok, seen, err := b.Fenced(t.Context()); err != nil || !ok {
+			t.Errorf("%s: demoted, and Fenced = %v (%s), %v", name, ok, seen, err)
+		}
+	}
+}
+
+// Two writes of the replica's own have a higher number than what it has received and cannot
+// apply (gtid_strict_mode, 1950): what waits would be thrown away by a promotion.
+func TestMySQLOwnWritesHideNothingThatWaits(t *testing.T) {
+	l := streaming("0-1-101")
+	l["Slave_SQL_Running"], l["Last_SQL_Errno"], l["Last_SQL_Error"] = "No", "1950", "An attempt was made to binlog GTID 0-1-101 which would create an out-of-order sequence number"
+	f := &fakeMySQL{version: maria, readOnly: true, pos: "0-2-102", slavePos: "0-1-100", link: l}
+	_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, f)
+	if ok, seen, err := b.Applied(t.Context()); ok || !errors.Is(err, ErrBroken) || !strings.Contains(seen, "0-1-101") {
+		t.Errorf("Applied = %v (%s), %v", ok, seen, err)
+	}
+	if ev, err := b.Promote(t.Context()); !errors.Is(err, ErrBroken) || f.link == nil || !f.readOnly {
+		t.Errorf("Promote: %q, %v, link %v", ev, err, f.link)
+	}
+}
+
+func TestMySQLReadOnlyUntold(t *testing.T) {
+	f := &fakeMySQL{version: maria, pos: "1-1-1", untold: true}
+	_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, f)
+	if ok, seen, err := b.IsSource(t.Context()); err == nil {
+		t.Errorf("IsSource = %v (%s) without a word of it", ok, seen)
+	}
+}
