@@ -47,7 +47,7 @@ func newSearch(t *testing.T, answers map[string]string, settings map[string]map[
 			s.puts = append(s.puts, string(b))
 			_, frees := want["index.blocks.read_only_allow_delete"]
 			for _, x := range s.settings {
-				if x["index.blocks.read_only_allow_delete"] == true && (!frees || len(want) > 1) {
+				if on, _ := x["index.blocks.read_only_allow_delete"].(bool); on && (!frees || len(want) > 1) {
 					http.Error(w, `{"error":"cluster_block_exception"}`, http.StatusTooManyRequests)
 					return
 				}

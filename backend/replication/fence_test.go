@@ -9,21 +9,21 @@ import (
 // A store that follows may take writes all the same: that it is not the source fences nothing.
 func TestMySQLFenced(t *testing.T) {
 	for name, c := range map[string]struct {
-		server fakeMySQL
+		server *fakeMySQL
 		want   bool
 		does   string
 	}{
-		"writable":                             {fakeMySQL{version: maria, pos: "1-1-1"}, false, "SET GLOBAL read_only=1"},
-		"follows and takes writes":             {fakeMySQL{version: maria, pos: "1-1-1", link: streaming("1-1-1")}, false, "SET GLOBAL read_only=1"},
-		"read-only":                            {fakeMySQL{version: maria, pos: "1-1-1", readOnly: true}, true, ""},
-		"MySQL 5.6 has no more":                {fakeMySQL{version: mysql5, readOnly: true}, true, ""},
-		"cut off before the second statement":  {fakeMySQL{version: mysql8, readOnly: true}, false, "SET GLOBAL super_read_only=1"},
-		"MySQL, for administrators as well":    {fakeMySQL{version: mysql8, readOnly: true, super: true}, true, ""},
-		"MySQL, writable":                      {fakeMySQL{version: mysql8}, false, "SET GLOBAL read_only=1|SET GLOBAL super_read_only=1"},
-		"MySQL before there was a switch more": {fakeMySQL{version: "5.7.7", readOnly: true}, true, ""},
+		"writable":                             {&fakeMySQL{version: maria, pos: "1-1-1"}, false, "SET GLOBAL read_only=1"},
+		"follows and takes writes":             {&fakeMySQL{version: maria, pos: "1-1-1", link: streaming("1-1-1")}, false, "SET GLOBAL read_only=1"},
+		"read-only":                            {&fakeMySQL{version: maria, pos: "1-1-1", readOnly: true}, true, ""},
+		"MySQL 5.6 has no more":                {&fakeMySQL{version: mysql5, readOnly: true}, true, ""},
+		"cut off before the second statement":  {&fakeMySQL{version: mysql8, readOnly: true}, false, "SET GLOBAL super_read_only=1"},
+		"MySQL, for administrators as well":    {&fakeMySQL{version: mysql8, readOnly: true, super: true}, true, ""},
+		"MySQL, writable":                      {&fakeMySQL{version: mysql8}, false, "SET GLOBAL read_only=1|SET GLOBAL super_read_only=1"},
+		"MySQL before there was a switch more": {&fakeMySQL{version: "5.7.7", readOnly: true}, true, ""},
 	} {
 		f := c.server
-		_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, &f)
+		_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, f)
 		if ok, seen, err := b.Fenced(t.Context()); err != nil || ok != c.want || !strings.Contains(seen, "read_only=") {
 			t.Errorf("%s: Fenced = %v (%s), %v", name, ok, seen, err)
 		}
