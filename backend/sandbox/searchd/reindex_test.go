@@ -78,7 +78,7 @@ func TestReindexCancelled(t *testing.T) {
 	<-asked
 	s.want(t, 200, "POST", fmt.Sprintf("/_tasks/%v/_cancel", id), "")
 	var d doc
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); ; <-time.After(5 * time.Millisecond) {
 		if d = s.want(t, 200, "GET", fmt.Sprintf("/_tasks/%v", id), ""); fmt.Sprint(d["completed"]) == "true" || time.Now().After(end) {
 			break
 		}
