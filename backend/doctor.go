@@ -104,7 +104,7 @@ func (e *Engine) doctorSecrets(add addCheck) {
 		}
 	}
 	for _, p := range e.cfg.DNS.Providers {
-		for _, x := range []config.Secret{p.Token, p.KeySecret, p.AccessKeySecret, p.APIKey, p.SecretAccessKey} {
+		for _, x := range []config.Secret{p.Token, p.KeySecret, p.AccessKeyID.Reference(), p.AccessKeySecret, p.APIKey, p.SecretAccessKey} {
 			try("dns provider "+p.Name, x)
 		}
 	}

@@ -211,7 +211,7 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 	case config.KindRoute53:
 		return route53.New(route53.Options{
 			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, Region: p.Region, HostedZoneID: p.HostedZoneID,
-			AccessKeyID: func() (string, error) { return p.AccessKeyID, nil }, SecretAccessKey: p.SecretAccessKey.Resolve,
+			AccessKeyID: p.AccessKeyID.Resolve, SecretAccessKey: p.SecretAccessKey.Resolve,
 			Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n route53.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
@@ -219,14 +219,14 @@ func (e *Engine) openProvider(p config.Provider) (dnsproviders.Provider, error) 
 		})
 	case config.KindDNSPod:
 		return dnspod.New(dnspod.Options{
-			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, KeyID: p.AccessKeyID.Resolve, Secret: p.AccessKeySecret.Resolve, Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n dnspod.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},
 		})
 	case config.KindAliDNS:
 		return alidns.New(alidns.Options{
-			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, KeyID: p.AccessKeyID, Secret: p.AccessKeySecret.Resolve, Rate: float64(p.Rate), Timeout: p.Timeout.D(), Budget: p.Budget.D(),
+			HTTPClient: secure.HTTPClient(p.TLS), BaseURL: p.BaseURL, KeyID: p.AccessKeyID.Resolve, Secret: p.AccessKeySecret.Resolve, Rate: float64(p.Rate), Timeout: p.Timeout.D(), Budget: p.Budget.D(),
 			OnRetry: func(n alidns.RetryNotice) {
 				e.notice(n.Zone, p.Name, fmt.Sprintf("%s: try %d in %s, %s of its time left: %v", n.Op, n.Try, n.Wait.Round(100*time.Millisecond), n.Left.Round(100*time.Millisecond), n.Cause), true)
 			},

@@ -63,7 +63,11 @@ func (k *checker) providers() {
 		if p.Rate < 0 || p.Rate > 1000 {
 			k.add(path+".rate", fmt.Sprintf("%s.rate is %d", path, p.Rate), "1 to 1000 writes per second", "leave it out for the default")
 		}
-		if strings.ContainsFunc(p.AccessKeyID, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '/' }) {
+		if ref := p.AccessKeyID.Reference(); ref != "" {
+			if problem := ref.problem(); problem != "" {
+				k.add(path+".access_key_id", path+".access_key_id "+problem, "the id alone, or env:NAME, file:PATH or exec:COMMAND", "write what the reference refers to behind its colon")
+			}
+		} else if strings.ContainsFunc(string(p.AccessKeyID), func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '/' }) {
 			k.add(path+".access_key_id", path+".access_key_id holds characters that no key id has", "the id alone, such as AKID... or LTAI...", "write it as the vendor's console shows it")
 		}
 		if p.HostedZoneID != "" && !labelForm.MatchString(strings.ToLower(strings.TrimPrefix(p.HostedZoneID, "/hostedzone/"))) {

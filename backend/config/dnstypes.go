@@ -58,7 +58,7 @@ type Provider struct {
 	KeyAlgorithm string `yaml:"key_algorithm"` // rfc2136: default hmac-sha256
 	KeySecret    Secret `yaml:"key_secret"`    // rfc2136: the TSIG key in base64
 
-	AccessKeyID     string `yaml:"access_key_id"`     // dnspod: SecretId; alidns: AccessKey ID; route53: access key id
+	AccessKeyID     KeyID  `yaml:"access_key_id"`     // dnspod: SecretId; alidns: AccessKey ID; route53: access key id; or file:, env: or exec: of it
 	AccessKeySecret Secret `yaml:"access_key_secret"` // dnspod: SecretKey; alidns: AccessKey secret
 	Rate            int    `yaml:"rate"`              // alidns: writes per second; default 50, the account's limit is 60
 

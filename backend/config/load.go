@@ -130,7 +130,7 @@ func anchor(v reflect.Value, dir string) {
 		}
 	case reflect.String:
 		switch v.Type() {
-		case reflect.TypeFor[Secret]():
+		case reflect.TypeFor[Secret](), reflect.TypeFor[KeyID]():
 			if path, ok := strings.CutPrefix(v.String(), "file:"); ok && !filepath.IsAbs(path) {
 				v.SetString("file:" + filepath.Join(dir, path))
 			}

@@ -56,6 +56,8 @@ func generate(t *testing.T) []byte {
 			return &gen.Schema{OneOf: []*gen.Schema{{Type: "string", Pattern: durationPattern}, {Type: "integer", Const: 0}}}
 		case reflect.TypeFor[Secret]():
 			return &gen.Schema{Type: "string", Pattern: secretPattern}
+		case reflect.TypeFor[KeyID]():
+			return &gen.Schema{Type: "string"}
 		case reflect.TypeFor[File]():
 			return &gen.Schema{Type: "string", Format: filePath}
 		}

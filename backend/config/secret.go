@@ -68,6 +68,29 @@ func (s Secret) File() string {
 	return path
 }
 
+// KeyID is the id of an access key: the id itself, which is no secret, or a reference to
+// it as to a Secret. A vendor gives a new id with every new secret, so that a key is
+// rotated without a restart where both are references.
+type KeyID string
+
+// Reference is what the id is read from; "" for one that is written out.
+func (k KeyID) Reference() Secret {
+	kind, _, ok := strings.Cut(string(k), ":")
+	if !ok || kind != "env" && kind != "file" && kind != "exec" {
+		return ""
+	}
+	return Secret(k)
+}
+
+// Resolve gives the id as it is now, as Secret.Resolve does for references. Safe for
+// concurrent use.
+func (k KeyID) Resolve() (string, error) {
+	if ref := k.Reference(); ref != "" {
+		return ref.Resolve()
+	}
+	return string(k), nil
+}
+
 // problem says why s is no reference; "" when it is one or is empty. It never
 // repeats s.
 func (s Secret) problem() string {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -96,5 +97,29 @@ func TestSecretFile(t *testing.T) {
 		if got := s.File(); got != want {
 			t.Errorf("%q is read from %q, want %q", string(s), got, want)
 		}
+	}
+}
+
+// TestKeyID: an id is itself, or what its reference gives now; the reference's file is
+// relative to the configuration's folder.
+func TestKeyID(t *testing.T) {
+	dir := t.TempDir()
+	p := Provider{AccessKeyID: "file:id"}
+	anchor(reflect.ValueOf(&p), dir)
+	for _, want := range []string{"AKIDOLD", "AKIDNEW"} {
+		if err := os.WriteFile(filepath.Join(dir, "id"), []byte(want+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.AccessKeyID.Resolve(); err != nil || got != want {
+			t.Errorf("got %q, %v; want %q", got, err, want)
+		}
+	}
+	for _, id := range []KeyID{"", "AKIDEXAMPLE", "a:b", "file"} {
+		if got, err := id.Resolve(); err != nil || got != string(id) || id.Reference() != "" {
+			t.Errorf("%q: got %q, %v", string(id), got, err)
+		}
+	}
+	if _, err := KeyID("file:" + filepath.Join(dir, "none")).Resolve(); err == nil {
+		t.Error("an id that cannot be read is taken")
 	}
 }

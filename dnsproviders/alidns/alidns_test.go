@@ -86,18 +86,17 @@ func TestCardAndOptions(t *testing.T) {
 	sec := func() (string, error) { return "x", nil }
 	for _, o := range []Options{
 		{},
-		{KeyID: "a"},
-		{KeyID: "a b", Secret: sec},
+		{KeyID: sec},
 		{Secret: sec},
-		{KeyID: "a", Secret: sec, BaseURL: "ftp://x"},
-		{KeyID: "a", Secret: sec, BaseURL: "http://u:p@x"},
-		{KeyID: "a", Secret: sec, BaseURL: "https://x/path"},
+		{KeyID: sec, Secret: sec, BaseURL: "ftp://x"},
+		{KeyID: sec, Secret: sec, BaseURL: "http://u:p@x"},
+		{KeyID: sec, Secret: sec, BaseURL: "https://x/path"},
 	} {
 		if _, err := New(o); err == nil {
 			t.Errorf("%+v was accepted", o.BaseURL)
 		}
 	}
-	p, err := New(Options{KeyID: "a", Secret: sec})
+	p, err := New(Options{KeyID: sec, Secret: sec})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func (a api) call(ctx context.Context, o *byrecord.Op, action string, params map
 		if err != nil {
 			return nil, "", err
 		}
-		header, hide := sign(a.p.opt.KeyID, o.Secret, u.RawQuery, headers)
+		header, hide := sign(o.KeyID, o.Secret, u.RawQuery, headers)
 		for k, v := range headers {
 			if k != "host" {
 				req.Header.Set(k, v)

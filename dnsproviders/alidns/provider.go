@@ -27,11 +27,9 @@ const DefaultRate = 50
 type Options struct {
 	// BaseURL of the API; "" = DefaultBaseURL.
 	BaseURL string
-	// KeyID is the AccessKey ID of a RAM user.
-	KeyID string
-	// Secret returns its AccessKey secret; it is called once per operation, so that a
-	// rotated key is seen. docs/providers/alidns.md has the policy that the user needs.
-	Secret func() (string, error)
+	// KeyID and Secret return the AccessKey of a RAM user; called once per operation, so
+	// that a rotated one is seen. docs/providers/alidns.md has the policy that the user needs.
+	KeyID, Secret func() (string, error)
 	// Rate is writes per second; 0 = DefaultRate.
 	Rate float64
 	// Parallel is how many names are changed at the same time; 0 = 4.
@@ -73,7 +71,7 @@ func New(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alidns: %w", err)
 	}
-	if o.KeyID == "" || strings.ContainsFunc(o.KeyID, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' }) {
+	if o.KeyID == nil {
 		return nil, errors.New("alidns: the AccessKey ID is needed (access_key_id)")
 	}
 	if o.Secret == nil {
@@ -84,7 +82,7 @@ func New(o Options) (*Provider, error) {
 	}
 	p := &Provider{opt: o, base: base}
 	p.e = &byrecord.Engine{
-		API: api{p}, Standard: defaultLine, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
+		API: api{p}, Standard: defaultLine, KeyID: o.KeyID, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
 		Rate: o.Rate, Parallel: o.Parallel, OnRetry: o.OnRetry, HTTP: o.HTTPClient,
 	}
 	p.e.Defaults()

@@ -49,7 +49,7 @@ func (a api) ask(ctx context.Context, o *byrecord.Op, action string, params any,
 			return nil, "", err
 		}
 		now := o.Now()
-		header, hide := sign(a.p.opt.KeyID, o.Secret, "dnspod", a.p.base.Host, contentType, body, now)
+		header, hide := sign(o.KeyID, o.Secret, "dnspod", a.p.base.Host, contentType, body, now)
 		req.Header.Set("Authorization", header)
 		req.Header.Set("Content-Type", contentType)
 		req.Header.Set("X-TC-Action", action)

@@ -23,11 +23,10 @@ const DefaultBaseURL = "https://dnspod.tencentcloudapi.com"
 type Options struct {
 	// BaseURL of the API; "" = DefaultBaseURL.
 	BaseURL string
-	// KeyID is the SecretId of a CAM user.
-	KeyID string
-	// Secret returns its SecretKey; it is called once per operation, so that a rotated key
-	// is seen. docs/providers/dnspod.md has the policy that the user needs, and no more.
-	Secret func() (string, error)
+	// KeyID and Secret return the SecretId and SecretKey of a CAM user; called once per
+	// operation, so that a rotated key is seen. docs/providers/dnspod.md has the policy that
+	// the user needs, and no more.
+	KeyID, Secret func() (string, error)
 	// Timeout of one request; 0 = 5 s.
 	Timeout time.Duration
 	// Budget for all failed tries and waits for another one of one operation; 0 = 10 s.
@@ -66,7 +65,7 @@ func New(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dnspod: %w", err)
 	}
-	if o.KeyID == "" || strings.ContainsFunc(o.KeyID, func(r rune) bool { return r <= ' ' || r > '~' || r == ',' || r == '/' }) {
+	if o.KeyID == nil {
 		return nil, errors.New("dnspod: the SecretId of the key is needed (access_key_id)")
 	}
 	if o.Secret == nil {
@@ -77,7 +76,7 @@ func New(o Options) (*Provider, error) {
 	}
 	p := &Provider{opt: o, base: base}
 	p.e = &byrecord.Engine{
-		API: api{p}, Standard: defaultLine, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
+		API: api{p}, Standard: defaultLine, KeyID: o.KeyID, Key: o.Secret, Timeout: o.Timeout, Budget: o.Budget,
 		Rate: 100, Parallel: 4, OnRetry: o.OnRetry, HTTP: o.HTTPClient,
 	}
 	p.e.Defaults()

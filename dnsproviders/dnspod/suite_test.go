@@ -19,7 +19,7 @@ func suite(tune func(*dnstest.DNSPod)) byrecordtest.Suite {
 		},
 		Open: func(t testing.TB, v *dnstest.Vendor, c byrecordtest.Config) dnsproviders.Inspector {
 			t.Helper()
-			p, err := New(Options{BaseURL: v.URL, KeyID: v.KeyID, Secret: c.Secret, Timeout: c.Timeout, Budget: c.Budget, OnRetry: c.OnRetry})
+			p, err := New(Options{BaseURL: v.URL, KeyID: c.KeyID, Secret: c.Secret, Timeout: c.Timeout, Budget: c.Budget, OnRetry: c.OnRetry})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,7 +1,6 @@
 package dnstest
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net"
@@ -20,7 +19,7 @@ type Authority struct {
 	Addr string
 
 	zones    map[string]*Zone
-	key      string
+	tsig     *tsigKey
 	udp, tcp *dns.Server
 
 	mu     sync.Mutex
@@ -33,7 +32,7 @@ type Authority struct {
 // NewAuthority starts a server. key is a TSIG key name ("" = no updates) with its raw
 // secret. Call Close when done.
 func NewAuthority(key string, secret []byte, zones ...*Zone) (*Authority, error) {
-	a := &Authority{zones: map[string]*Zone{}, key: dns.CanonicalName(key)}
+	a := &Authority{zones: map[string]*Zone{}}
 	for _, z := range zones {
 		a.zones[z.Name] = z
 	}
@@ -42,10 +41,11 @@ func NewAuthority(key string, secret []byte, zones ...*Zone) (*Authority, error)
 		return nil, err
 	}
 	a.Addr = l.Addr().String()
-	tsig := map[string]string{}
+	a.tsig = &tsigKey{}
 	if key != "" {
-		tsig[a.key] = base64.StdEncoding.EncodeToString(secret)
+		a.tsig.name = dns.CanonicalName(key)
 	}
+	a.Rotate(secret)
 	// The library's default refuses UPDATE with NOTIMP.
 	accept := func(h dns.Header) dns.MsgAcceptAction {
 		if op := int(h.Bits>>11) & 0xF; op == dns.OpcodeUpdate {
@@ -55,8 +55,8 @@ func NewAuthority(key string, secret []byte, zones ...*Zone) (*Authority, error)
 	}
 	var ready sync.WaitGroup
 	ready.Add(2)
-	a.udp = &dns.Server{PacketConn: pc, Handler: a, TsigSecret: tsig, MsgAcceptFunc: accept, NotifyStartedFunc: ready.Done}
-	a.tcp = &dns.Server{Listener: l, Handler: a, TsigSecret: tsig, MsgAcceptFunc: accept, NotifyStartedFunc: ready.Done, MaxTCPQueries: -1}
+	a.udp = &dns.Server{PacketConn: pc, Handler: a, TsigProvider: a.tsig, MsgAcceptFunc: accept, NotifyStartedFunc: ready.Done}
+	a.tcp = &dns.Server{Listener: l, Handler: a, TsigProvider: a.tsig, MsgAcceptFunc: accept, NotifyStartedFunc: ready.Done, MaxTCPQueries: -1}
 	go func() { _ = a.udp.ActivateAndServe() }()
 	go func() { _ = a.tcp.ActivateAndServe() }()
 	ready.Wait()

@@ -54,7 +54,7 @@ type Cloudflare struct {
 	Stale int
 
 	srv   *httptest.Server
-	token string
+	token secret
 	was   map[*Zone]*Zone // before the last batch
 	mu    sync.Mutex
 	zones map[string]*Zone
@@ -68,7 +68,8 @@ type Cloudflare struct {
 // NewCloudflare starts the fake for the zones; token is the only one it accepts.
 // Call Close when done.
 func NewCloudflare(token string, zones ...*Zone) *Cloudflare {
-	c := &Cloudflare{Plan: "pro", token: token, zones: map[string]*Zone{}, quit: make(chan struct{})}
+	c := &Cloudflare{Plan: "pro", zones: map[string]*Zone{}, quit: make(chan struct{})}
+	c.token.set(token)
 	for _, z := range zones {
 		c.zones["zone-"+z.Name] = z
 	}
@@ -213,7 +214,7 @@ func ok(result any) answer {
 }
 
 func (c *Cloudflare) do(r *http.Request, body batchBody) answer {
-	if r.Header.Get("Authorization") != "Bearer "+c.token {
+	if r.Header.Get("Authorization") != "Bearer "+c.token.get() {
 		return fail(403, 10000, "Authentication error")
 	}
 	path := strings.Split(strings.Trim(strings.TrimPrefix(r.URL.Path, "/client/v4"), "/"), "/")

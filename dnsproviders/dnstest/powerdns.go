@@ -26,14 +26,15 @@ type PowerDNS struct {
 	// Dynamic are names that hold a LUA record.
 	Dynamic []string
 
-	key   string
+	key   secret
 	zones map[string]*Zone
 }
 
 // NewPowerDNS starts the fake for the zones; key is the only api key it accepts. Call
 // Close when done.
 func NewPowerDNS(key string, zones ...*Zone) *PowerDNS {
-	p := &PowerDNS{Kind: "Native", SOAEditAPI: "DEFAULT", key: key, zones: map[string]*Zone{}}
+	p := &PowerDNS{Kind: "Native", SOAEditAPI: "DEFAULT", zones: map[string]*Zone{}}
+	p.key.set(key)
 	for _, z := range zones {
 		p.zones[z.Name+"."] = z
 	}
@@ -71,7 +72,7 @@ func (p *PowerDNS) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *PowerDNS) do(r *http.Request, body []byte) reply {
-	if r.Header.Get("X-Api-Key") != p.key {
+	if r.Header.Get("X-Api-Key") != p.key.get() {
 		return plain(http.StatusUnauthorized, "Unauthorized")
 	}
 	id, found := strings.CutPrefix(r.URL.Path, "/api/v1/servers/localhost/zones/")

@@ -14,8 +14,7 @@ import (
 // Route53 is the part of Amazon Route 53's API (2013-04-01, XML) that reads and changes
 // a zone: ListHostedZonesByName, ListResourceRecordSets (sorted by reversed labels, 300
 // a page), ChangeResourceRecordSets (one transaction, in order; DELETE wants the exact
-// set, CREATE none; 1,000 values and 32,000 characters) and GetChange. Signatures are
-// not verified; the access key id is. Source:
+// set, CREATE none; 1,000 values and 32,000 characters) and GetChange. Source:
 // docs.aws.amazon.com/Route53/latest/APIReference/API_ChangeResourceRecordSets.html,
 // API_ListResourceRecordSets.html, API_ListHostedZonesByName.html, API_GetChange.html.
 type Route53 struct {
@@ -35,7 +34,7 @@ type Route53 struct {
 	// Batches keeps the size of every change that was carried out.
 	Batches []int
 
-	key     string
+	key     secret // id, a line end, secret
 	zone    *Zone
 	changes int
 }
@@ -43,10 +42,11 @@ type Route53 struct {
 // Route53ZoneID is the id of the fake's zone.
 const Route53ZoneID = "Z0123456789ABCDEFGHIJ"
 
-// NewRoute53 starts the fake for one zone; accessKeyID is the only one it accepts. Call
+// NewRoute53 starts the fake for one zone; the access key is the only one it accepts. Call
 // Close when done.
-func NewRoute53(accessKeyID string, z *Zone) *Route53 {
-	r := &Route53{key: accessKeyID, zone: z}
+func NewRoute53(accessKeyID, secretAccessKey string, z *Zone) *Route53 {
+	r := &Route53{zone: z}
+	r.Rotate(accessKeyID, secretAccessKey)
 	r.URL = r.open(r)
 	return r
 }
@@ -87,9 +87,12 @@ func (a *Route53) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Route53) do(r *http.Request, body []byte) reply {
-	auth := r.Header.Get("Authorization")
-	if !strings.HasPrefix(auth, "AWS4-HMAC-SHA256 Credential="+a.key+"/") || !strings.Contains(auth, "Signature=") {
+	id, key, _ := strings.Cut(a.key.get(), "\n")
+	if !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential="+id+"/") {
 		return awsError(403, "InvalidClientTokenId", "The security token included in the request is invalid.")
+	}
+	if !signed(r, body, id, key) {
+		return awsError(403, "SignatureDoesNotMatch", "The request signature we calculated does not match the signature you provided.")
 	}
 	path := strings.Trim(strings.TrimPrefix(r.URL.Path, "/2013-04-01"), "/")
 	switch {

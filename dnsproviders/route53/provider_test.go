@@ -35,7 +35,7 @@ func fake(t testing.TB, o suite.Options) (*suite.Rig, *dnstest.Route53, *Provide
 	t.Helper()
 	id, secret := "AKID"+random(t), random(t)
 	z := dnstest.NewZone(zoneName)
-	a := dnstest.NewRoute53(id, z)
+	a := dnstest.NewRoute53(id, secret, z)
 	t.Cleanup(a.Close)
 	c := &suite.Clock{}
 	opt := Options{

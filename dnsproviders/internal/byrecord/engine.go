@@ -36,8 +36,8 @@ type Engine struct {
 	API API
 	// Standard is the vendor's default line.
 	Standard string
-	// Key returns the secret; it is called once per operation.
-	Key func() (string, error)
+	// KeyID and Key return the access key's id and its secret; called once per operation.
+	KeyID, Key func() (string, error)
 	// Timeout of one request. Budget for all failed tries and waits of one operation.
 	Timeout, Budget time.Duration
 	// Rate is writes per second; Parallel the names that are changed at the same time.
@@ -130,22 +130,31 @@ func (e *Engine) pace(ctx context.Context) error {
 
 // Begin starts an operation. Errors are *dnsproviders.Error.
 func (e *Engine) Begin(ctx context.Context, name, zone string) (*Op, error) {
-	const hint = "check the secret's reference of this provider in the configuration"
+	const hint = "check access_key_id and the secret's reference of this provider in the configuration"
 	o := &Op{e: e, Name: name, Zone: dnsproviders.CanonicalName(zone)}
 	if err := ctx.Err(); err != nil {
 		return nil, o.Fail(dnsproviders.ErrUnavailable, "cancelled before anything was asked", "", err)
 	}
-	secret, err := e.Key()
-	secret = strings.TrimSpace(secret)
-	switch {
-	case err != nil:
-		return nil, o.Fail(dnsproviders.ErrAuth, "the secret could not be read", hint, err)
-	case secret == "":
-		return nil, o.Fail(dnsproviders.ErrAuth, "the secret is empty", hint, nil)
-	case strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return nil, o.Fail(dnsproviders.ErrAuth, "the secret holds characters that no secret has", hint, nil)
+	for _, part := range []struct {
+		what, never string
+		read        func() (string, error)
+		into        *string
+	}{
+		{"access key id", ",/", e.KeyID, &o.KeyID}, // they end an id in the signature's header
+		{"secret", "", e.Key, &o.Secret},
+	} {
+		s, err := part.read()
+		s = strings.TrimSpace(s)
+		switch {
+		case err != nil:
+			return nil, o.Fail(dnsproviders.ErrAuth, "the "+part.what+" could not be read", hint, err)
+		case s == "":
+			return nil, o.Fail(dnsproviders.ErrAuth, "the "+part.what+" is empty", hint, nil)
+		case strings.ContainsAny(s, part.never), strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' }):
+			return nil, o.Fail(dnsproviders.ErrAuth, "the "+part.what+" holds characters that none has", hint, nil)
+		}
+		*part.into = s
 	}
-	o.Secret = secret
 	return o, nil
 }
 

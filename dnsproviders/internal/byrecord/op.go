@@ -57,6 +57,7 @@ type Op struct {
 	e      *Engine
 	Name   string
 	Zone   string
+	KeyID  string
 	Secret string
 
 	mu      sync.Mutex

@@ -26,6 +26,7 @@ func (s Suite) Faulty(t *testing.T, limit int, reads ...string) *suite.FaultRig 
 	t.Cleanup(api.Close)
 	p := s.Open(t, api, Config{
 		Now: c.Now, Sleep: c.Sleep, OnRetry: func(n byrecord.RetryNotice) { c.OnRetry(effort.Notice(n)) },
+		KeyID:  func() (string, error) { return "key-id", nil },
 		Secret: func() (string, error) { return secret, nil },
 	})
 	return &suite.FaultRig{

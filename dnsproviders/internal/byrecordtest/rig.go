@@ -31,7 +31,7 @@ type Config struct {
 	OnRetry         func(byrecord.RetryNotice)
 	Now             func() time.Time
 	Sleep           func(context.Context, time.Duration) error
-	Secret          func() (string, error)
+	KeyID, Secret   func() (string, error)
 }
 
 // Suite is one provider and its fake.
@@ -50,6 +50,7 @@ type Rig struct {
 	Zone   *dnstest.Zone
 	API    *dnstest.Vendor
 	P      dnsproviders.Inspector
+	KeyID  string
 	Secret string
 
 	mu      sync.Mutex
@@ -64,9 +65,10 @@ func (s Suite) Rig(t testing.TB, c Config) *Rig {
 	if _, err := rand.Read(b); err != nil {
 		t.Fatal(err)
 	}
-	r := &Rig{T: t, Zone: dnstest.NewZone(Zone), Secret: hex.EncodeToString(b)}
-	r.API = s.Serve("key-id", r.Secret, r.Zone)
+	r := &Rig{T: t, Zone: dnstest.NewZone(Zone), KeyID: "key-id", Secret: hex.EncodeToString(b)}
+	r.API = s.Serve(r.KeyID, r.Secret, r.Zone)
 	t.Cleanup(r.API.Close)
+	c.KeyID = func() (string, error) { return r.KeyID, nil }
 	c.Secret = func() (string, error) { return r.Secret, nil }
 	c.OnRetry = func(n byrecord.RetryNotice) {
 		r.mu.Lock()

@@ -210,10 +210,10 @@ func (s Suite) inspect(t *testing.T) {
 func (s Suite) key(t *testing.T) {
 	r := s.Rig(t, Config{})
 	r.Names(1, false)
-	r.API.Secret = "rotated"
+	r.API.KeyID, r.API.Secret = "another-id", "rotated"
 	_, err := r.P.Read(t.Context(), Zone, nil)
 	r.WellFormed(err, dnsproviders.ErrAuth)
-	r.Secret = "rotated" // the same provider reads it again
+	r.KeyID, r.Secret = "another-id", "rotated" // the same provider reads both again
 	if _, err := r.P.Read(t.Context(), Zone, nil); err != nil {
 		t.Errorf("with the secret of now: %v", err)
 	}
@@ -223,6 +223,13 @@ func (s Suite) key(t *testing.T) {
 		_, err := r.P.Read(t.Context(), Zone, nil)
 		if !errors.Is(err, dnsproviders.ErrAuth) {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+	r.Secret = "rotated"
+	for _, bad := range []string{"", "a b", "a,b", "a/b"} {
+		r.KeyID = bad
+		if _, err := r.P.Read(t.Context(), Zone, nil); !errors.Is(err, dnsproviders.ErrAuth) || !strings.Contains(err.Error(), "the access key id") {
+			t.Errorf("id %q: %v", bad, err)
 		}
 	}
 	if log := r.API.Log(); len(log) != 0 {
