@@ -104,6 +104,10 @@ func (f *Full) start(ctx context.Context, o FullOptions) error {
 		return err
 	}
 	f.copies = startCopies(f.pairs(), f.fed)
+	// Until then the standby's index is empty, and how far it is behind is not known.
+	if err := Await(ctx, time.Minute, "the standby's index is copied for the first time", f.Data[f.Standby.Name].Search.holds(Index)); err != nil {
+		return err
+	}
 	v, secrets := f.fullView()
 	if err := f.writeConfig("real-stack", v, secrets); err != nil {
 		return err

@@ -19,7 +19,7 @@ func TestWholeStack(t *testing.T) {
 	ctx, f := startFull(t)
 	c := newConsole(t, f.Lab)
 	c.allWell(ctx, t, "primary")
-	c.want(ctx, t, 0, nil, "doctor")
+	c.ready(ctx, t)
 	f.arrives(ctx, t, "primary")
 	f.handsOver(ctx, t)
 	f.archive(ctx, t)

@@ -254,6 +254,20 @@ func (c *console) allWell(ctx context.Context, t *testing.T, serving string) {
 	}
 }
 
+// ready waits until doctor finds nothing that stands in the way of a failover.
+func (c *console) ready(ctx context.Context, t *testing.T) {
+	t.Helper()
+	if err := Await(ctx, time.Minute, "ready for a failover", func(ctx context.Context) string {
+		code, out, errs, err := c.run(ctx, "doctor")
+		if err != nil || code != 0 {
+			return fmt.Sprintf("exit %d, %v\n%s\n%s", code, err, out, errs)
+		}
+		return ""
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // mayRun waits until a plan passes every gate.
 func (c *console) mayRun(ctx context.Context, t *testing.T, verb, to string) {
 	t.Helper()

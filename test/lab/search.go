@@ -95,3 +95,19 @@ func (s *Search) CreateIndex(ctx context.Context, name string, mapping map[strin
 	}
 	return sendJSON(ctx, http.MethodPut, s.URL+"/"+name, ask, nil)
 }
+
+// holds says why the index has no documents yet, "" when it has.
+func (s *Search) holds(index string) func(context.Context) string {
+	return func(ctx context.Context) string {
+		var answer struct {
+			Count int64 `json:"count"`
+		}
+		if err := sendJSON(ctx, http.MethodGet, s.URL+"/"+index+"/_count", nil, &answer); err != nil {
+			return err.Error()
+		}
+		if answer.Count == 0 {
+			return "no documents"
+		}
+		return ""
+	}
+}
