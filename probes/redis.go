@@ -169,10 +169,7 @@ func (a *redisAsker) ask(ctx context.Context, c *conv) answer {
 		if err := askMode(ctx, c, r, info); err != nil {
 			return err
 		}
-		if info["min_slaves_good_slaves"] == "" {
-			return nil
-		}
-		return redisWanted(ctx, c, r, info)
+		return askSettings(ctx, c, r, info)
 	})
 	if err != nil {
 		return a.failed(ctx, c, err)
@@ -196,6 +193,10 @@ func (a *redisAsker) judge(ctx context.Context, c *conv, info map[string]string,
 	if info["redis_mode"] == redisSentinel {
 		c.facts.Version = info["redis_version"]
 		return judgeSentinel(c, info)
+	}
+	if role := info["role"]; role != "master" && role != "slave" && role != "replica" {
+		c.expected("role:master or role:slave")
+		return degraded("answers, but does not tell its role, so it is not known whether it takes writes")
 	}
 	r := redisFacts(c, info)
 	var f findings
@@ -224,10 +225,18 @@ func (a *redisAsker) judge(ctx context.Context, c *conv, info map[string]string,
 			c.expected("master_link_status:up")
 			f.add(degraded("replication of %s is %s%s", orNobody(r.of), r.state, r.since))
 		}
+		if r.replica && c.facts.ReadOnly != nil && !*c.facts.ReadOnly {
+			c.expected("slave_read_only:1, as this is a replica")
+			f.add(degraded("should be a replica, but takes writes (replica-read-only is off)"))
+		}
 	case RoleAny:
 	}
 	if info["rdb_last_bgsave_status"] == "err" {
-		f.add(degraded("its last save to disk failed"))
+		text := "its last save to disk failed"
+		if !r.replica && info[redisStops] == "" {
+			text += ", and whether it refuses writes for that is not visible (grant +config|get)"
+		}
+		f.add(degraded("%s", text))
 	}
 	return f.verdict(up("%s", r.describe()))
 }
@@ -247,25 +256,41 @@ func (a *redisAsker) refused(ctx context.Context, c *conv, err error) answer {
 	return degraded("answers, but tells nothing of itself: %s", clean(text, 100))
 }
 
-// redisWanted reads how many replicas a primary wants before it takes a write: INFO
-// tells only how many it has, and that only while it wants any.
-func redisWanted(ctx context.Context, c *conv, r *redis.Client, info map[string]string) error {
-	c.asked("CONFIG GET min-replicas-to-write")
-	m, err := r.ConfigGet(ctx, "min-replicas-to-write").Result()
-	if err != nil {
-		c.got("%s", err)
-		if serverSaid(err) {
-			return nil // not allowed: what INFO says must do
-		}
-		return err
+// askSettings asks for the settings that decide whether a primary takes writes, where INFO
+// says that they matter: it tells how many replicas there are, and that only while some are
+// wanted, and not how many; and that a save failed, but not whether writes stop for it.
+func askSettings(ctx context.Context, c *conv, r *redis.Client, info map[string]string) error {
+	var keys []string
+	if info["min_slaves_good_slaves"] != "" {
+		keys = append(keys, redisWants)
 	}
-	info[redisWants] = m["min-replicas-to-write"]
-	c.got("%s", info[redisWants])
+	if info["rdb_last_bgsave_status"] == "err" {
+		keys = append(keys, redisStops, redisSaves)
+	}
+	for _, key := range keys {
+		c.asked("CONFIG GET %s", key)
+		m, err := r.ConfigGet(ctx, key).Result()
+		switch {
+		case err == nil:
+			info[key] = m[key]
+			c.got("%s", info[key])
+		case serverSaid(err): // not allowed: what INFO says must do
+			c.got("%s", err)
+			return nil
+		default:
+			c.got("%s", err)
+			return err
+		}
+	}
 	return nil
 }
 
-// redisWants is where redisWanted leaves its answer among INFO's.
-const redisWants = "min-replicas-to-write"
+// Settings that askSettings leaves among INFO's keys: no key of INFO has such a name.
+const (
+	redisWants = "min-replicas-to-write"
+	redisStops = "stop-writes-on-bgsave-error"
+	redisSaves = "save"
+)
 
 // redisRefusesWrites: a primary that answers every write with an error says so here.
 func redisRefusesWrites(info map[string]string) string {
@@ -275,6 +300,12 @@ func redisRefusesWrites(info map[string]string) string {
 		if used-free > limit {
 			return "its memory is full (maxmemory, noeviction)"
 		}
+	}
+	if info["aof_enabled"] == "1" && info["aof_last_write_status"] == "err" {
+		return "it cannot write its append-only file (MISCONF)"
+	}
+	if info["rdb_last_bgsave_status"] == "err" && info[redisStops] == "yes" && info[redisSaves] != "" {
+		return "its last save to disk failed (MISCONF, stop-writes-on-bgsave-error)"
 	}
 	good := info["min_slaves_good_slaves"]
 	if good == "" {

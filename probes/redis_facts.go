@@ -48,7 +48,10 @@ func redisFacts(c *conv, info map[string]string) redisRole {
 		}
 		return r
 	}
-	f.Role, f.ReadOnly = "replica", ptr(info["slave_read_only"] != "0")
+	f.Role = "replica"
+	if v := info["slave_read_only"]; v != "" {
+		f.ReadOnly = ptr(v != "0")
+	}
 	if info["master_host"] != "" {
 		r.of = net.JoinHostPort(info["master_host"], info["master_port"])
 	}
@@ -107,7 +110,7 @@ func showInfo(info map[string]string) string {
 	var b strings.Builder
 	for _, k := range []string{
 		"role", "master_host", "master_port", "master_link_status", "slave_repl_offset", "master_repl_offset",
-		"connected_slaves", "loading", "rdb_last_bgsave_status",
+		"connected_slaves", "loading", "rdb_last_bgsave_status", "aof_last_write_status",
 	} {
 		if v, ok := info[k]; ok {
 			fmt.Fprintf(&b, "%s=%s ", k, clean(v, 60))

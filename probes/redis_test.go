@@ -27,6 +27,8 @@ func fakeRedis(t testing.TB, info map[string]string, special map[string]string) 
 			out := "-ERR unknown command\r\n"
 			if s, ok := special[strings.ToUpper(args[0])]; ok {
 				out = s
+			} else if s, ok := special["CONFIG "+args[len(args)-1]]; ok && strings.EqualFold(args[0], "config") {
+				out = s
 			} else if args[0] == "ping" || args[0] == "PING" {
 				out = "+PONG\r\n"
 			} else if strings.HasPrefix(name, "INFO ") {
@@ -67,6 +69,18 @@ func TestRedis(t *testing.T) {
 	slave := "role:slave\nmaster_host:127.0.0.1\nmaster_port:16379\nmaster_link_status:up\nmaster_last_io_seconds_ago:0\nmaster_sync_in_progress:0\nslave_read_repl_offset:15\nslave_repl_offset:14\nslave_read_only:1\nmaster_repl_offset:14\n"
 	broken := strings.Replace(slave, "link_status:up", "link_status:down\nmaster_link_down_since_seconds:12", 1)
 	server := "redis_version:7.0.15\n"
+	config := func(pairs ...string) map[string]string { // CONFIG GET answers with those that were asked for
+		m := map[string]string{}
+		for i := 0; i < len(pairs); i += 2 {
+			m["CONFIG "+pairs[i]] = fmt.Sprintf("*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n", len(pairs[i]), pairs[i], len(pairs[i+1]), pairs[i+1])
+		}
+		return m
+	}
+	isReadOnly := func(t *testing.T, f Facts) {
+		if f.ReadOnly == nil || !*f.ReadOnly {
+			t.Errorf("refuses writes, and read-only is %v", f.ReadOnly)
+		}
+	}
 	for _, tc := range []struct {
 		name    string
 		repl    string
@@ -105,6 +119,24 @@ func TestRedis(t *testing.T) {
 		{"a source whose memory is full", master, "maxmemory:100\nmaxmemory_policy:noeviction\nused_memory:150\nmem_not_counted_for_evict:10\n", nil, RoleSource, StatusDown, "refuses writes: its memory is full", nil},
 		{"a source that evicts", master, "maxmemory:100\nmaxmemory_policy:allkeys-lru\nused_memory:150\n", nil, RoleSource, StatusUp, "primary", nil},
 		{"failed save", master, "rdb_last_bgsave_status:err\n", nil, RoleAny, StatusDegraded, "its last save to disk failed", nil},
+		{"a source whose save failed, and that stops for it", master, "rdb_last_bgsave_status:err\n", config("stop-writes-on-bgsave-error", "yes", "save", "3600 1"), RoleSource, StatusDown, "refuses writes: its last save to disk failed (MISCONF", isReadOnly},
+		{"a source whose save failed, and that goes on", master, "rdb_last_bgsave_status:err\n", config("stop-writes-on-bgsave-error", "no", "save", "3600 1"), RoleSource, StatusDegraded, "its last save to disk failed", nil},
+		{"a source that saves no more", master, "rdb_last_bgsave_status:err\n", config("stop-writes-on-bgsave-error", "yes", "save", ""), RoleSource, StatusDegraded, "its last save to disk failed", nil},
+		{"a source whose save failed, CONFIG not allowed", master, "rdb_last_bgsave_status:err\n", map[string]string{"CONFIG": "-NOPERM no\r\n"}, RoleSource, StatusDegraded, "whether it refuses writes for that is not visible (grant +config|get)", nil},
+		{"a source that cannot write its log", master, "aof_enabled:1\naof_last_write_status:err\n", nil, RoleSource, StatusDown, "refuses writes: it cannot write its append-only file", isReadOnly},
+		{"a source without that log", master, "aof_enabled:0\naof_last_write_status:err\n", nil, RoleSource, StatusUp, "primary, 1 replica", nil},
+		{"a replica that takes writes", strings.Replace(slave, "read_only:1", "read_only:0", 1), "", nil, RoleReplica, StatusDegraded, "takes writes (replica-read-only is off)", nil},
+		{"a replica that does not say", strings.Replace(slave, "slave_read_only:1\n", "", 1), "", nil, RoleReplica, StatusUp, "link up", func(t *testing.T, f Facts) {
+			if f.ReadOnly != nil {
+				t.Errorf("read-only %v, which nobody said", *f.ReadOnly)
+			}
+		}},
+		{"no role", "master_repl_offset:14\n", "loading:0\n", nil, RoleSource, StatusDegraded, "does not tell its role", func(t *testing.T, f Facts) {
+			if f.Role != "" || f.ReadOnly != nil || f.Position != "" {
+				t.Errorf("facts of nowhere: %+v", f)
+			}
+		}},
+		{"no role, and a word of its own", "role:sentinel\n", "", nil, RoleReplica, StatusDegraded, "does not tell its role", nil},
 		{"loading", master, "loading:1\n", nil, RoleAny, StatusDown, "is loading its data set", nil},
 		{"loading, and says only that", "", "", map[string]string{"INFO": "-LOADING Redis is loading the dataset in memory\r\n"}, RoleAny, StatusDown, "is loading its data set", nil},
 		{"asks for a password", "", "", map[string]string{"PING": "-NOAUTH Authentication required.\r\n", "INFO": "-NOAUTH Authentication required.\r\n"}, RoleAny, StatusUnknown, "wants a user and password", nil},

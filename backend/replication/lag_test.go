@@ -79,9 +79,10 @@ func TestLagThatTheReplicaClaims(t *testing.T) {
 }
 
 func TestLagOfRedisByOffsets(t *testing.T) {
-	src := func(pos string) said { return said{Facts: probes.Facts{Position: pos}} }
+	one := map[string]string{probes.RedisHistory: "a"}
+	src := func(pos string) said { return said{Facts: probes.Facts{Position: pos, Extra: one}} }
 	dst := func(pos string) said {
-		return said{Facts: probes.Facts{Position: pos, ReplicaState: "streaming", ReplicaOf: "a:6379"}}
+		return said{Facts: probes.Facts{Position: pos, ReplicaState: "streaming", ReplicaOf: "a:6379", Extra: one}}
 	}
 	rounds(t, "redis", "data/redis", nil, []round{
 		{src("100"), dst("100"), 0, 0, 0, "level"},
@@ -140,6 +141,21 @@ func TestDeletionsAreNoLag(t *testing.T) {
 		{docs(97, "103"), docs(100, "100"), 60, 60, 0, "3 deletions there"},
 		{docs(97, "104"), docs(100, "100"), 61, 61, someLag, "4 writes there since anything was copied"}, // and an update
 		{docs(97, "104"), docs(100, "100"), 64, 64, 3, "4 writes there since anything was copied"},
+	})
+}
+
+// Documents that were not counted are not deleted ones, and equal newest times say nothing then.
+func TestUncountedDocumentsAreUnknown(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	docs := func(n *int64, writes string) said {
+		return said{Facts: probes.Facts{Count: n, NewestAt: at, Position: writes}}
+	}
+	hundred := ptr(int64(100))
+	rounds(t, "elasticsearch", "data/elasticsearch", nil, []round{
+		{docs(hundred, "100"), docs(hundred, "100"), 0, 0, 0, "100 documents here, 100 at primary"},
+		{docs(nil, "105"), docs(hundred, "100"), 1, 1, UnknownLag, "? at primary; the newest may be here while older ones are missing"},
+		{docs(hundred, "105"), docs(nil, "100"), 2, 2, UnknownLag, "? documents here"},
+		{docs(hundred, "105"), docs(hundred, "100"), 4, 5, 3, "5 writes there since anything was copied"},
 	})
 }
 

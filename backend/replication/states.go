@@ -218,6 +218,8 @@ func (p *pair) redis() {
 		p.say(state, UnknownLag, "the link is %s", p.dst.ReplicaState)
 	case p.otherHistory():
 		p.say(failoverplan.SyncUnknown, UnknownLag, "%s has another history than %s: it was replaced, or has not been copied from yet", p.s.From, p.s.To)
+	case p.src.Extra[probes.RedisHistory] == "" || p.dst.Extra[probes.RedisHistory] == "":
+		p.say(state, UnknownLag, "no replication id to compare, and offsets of two histories say nothing")
 	default:
 		lag := p.waited(bytePosition(src), bytePosition(dst))
 		if dst >= src {
@@ -262,11 +264,10 @@ func (p *pair) elastic() {
 // taken the writes which its source has is behind for as long as the first of them is known.
 // Of deletions a copy never hears, so those alone are told and are no lag.
 func (p *pair) unseenWrites(src, dst int64) {
-	docs := int64(0)
-	if p.src.Count != nil {
-		docs = *p.src.Count
+	if p.src.Count == nil {
+		return // without it an update could not be told from a deletion
 	}
-	n, deleted, waits := p.w.sinceCopied(src, dst, docs, p.srcAt, p.dstAt)
+	n, deleted, waits := p.w.sinceCopied(src, dst, *p.src.Count, p.srcAt, p.dstAt)
 	switch n {
 	case 0:
 	case deleted:
@@ -294,13 +295,13 @@ func (p *pair) newest(detail string) {
 		p.say(failoverplan.Streaming, 0, "%s", detail)
 	case p.src.NewestAt.IsZero() || p.dst.NewestAt.IsZero():
 		p.say(failoverplan.Streaming, UnknownLag, "%s; no time stamps to compare", detail)
+	case p.src.Count == nil || p.dst.Count == nil:
+		p.say(failoverplan.Streaming, UnknownLag, "%s; the newest may be here while older ones are missing", detail)
 	default:
 		lag := max(0, p.src.NewestAt.Sub(p.dst.NewestAt).Seconds())
-		if p.src.Count != nil && p.dst.Count != nil {
-			// the newest can be here while older ones are missing
-			if w := p.waited(docPosition{*p.src.Count, p.src.NewestAt}, docPosition{*p.dst.Count, p.dst.NewestAt}); !level {
-				lag = max(lag, w)
-			}
+		// the newest can be here while older ones are missing
+		if w := p.waited(docPosition{*p.src.Count, p.src.NewestAt}, docPosition{*p.dst.Count, p.dst.NewestAt}); !level {
+			lag = max(lag, w)
 		}
 		p.say(failoverplan.Streaming, lag, "%s", detail)
 	}

@@ -190,8 +190,10 @@ func TestStatesRedis(t *testing.T) {
 		lag      float64
 		detail   string
 	}{
-		{src, replica("1000", "streaming"), failoverplan.Streaming, 0, "level"},
-		{src, replica("900", "streaming"), failoverplan.Streaming, someLag, "100 bytes"},
+		{src, replica("1000", "streaming"), failoverplan.Streaming, UnknownLag, "no replication id"},
+		{of(src, "a"), replica("1000", "streaming"), failoverplan.Streaming, UnknownLag, "no replication id"},
+		{src, of(replica("1000", "streaming"), "a"), failoverplan.Streaming, UnknownLag, "no replication id"},
+		{of(src, "a"), of(replica("900", "streaming"), "a"), failoverplan.Streaming, someLag, "100 bytes"},
 		{src, replica("1000", "connecting"), failoverplan.Broken, UnknownLag, "connecting"},
 		{src, said{Facts: probes.Facts{Position: "5", Role: "primary"}}, failoverplan.Stopped, UnknownLag, "follows nobody"},
 		{down, replica("1000", "streaming"), failoverplan.Streaming, UnknownLag, "does not answer"},

@@ -77,6 +77,11 @@ func (c *component) mysql(t *testing.T, role probes.Role) error {
 			"MASTER_USE_GTID=slave_pos, MASTER_CONNECT_RETRY=1", host, port, pw), "START REPLICA"); err != nil {
 			return err
 		}
+		for end := time.Now().Add(30 * time.Second); ; <-time.After(5 * time.Millisecond) { // what is to be broken has come over
+			if err := exec(db, "SELECT id FROM ops.t"); err == nil || time.Now().After(end) {
+				break
+			}
+		}
 		c.own[contract.SourceGone] = func(on bool) error {
 			source.Set(map[bool]link.Mode{true: link.Down, false: link.Pass}[on])
 			return nil
