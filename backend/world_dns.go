@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -130,12 +131,16 @@ func (e *Engine) verifyAuthoritative(ctx context.Context, sc *runbook.Scene, s f
 	}
 	tctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
+	told := func() []string { return nil }
+	if !behind {
+		told = e.dns.Track(ctx, changes)
+	}
 	b, err := look(tctx, changes)
 	ev := []string{fmt.Sprintf("%d of %d answers of authoritative servers are the new ones", b.Agreed, b.Total)}
 	if err != nil && behind {
 		err = fmt.Errorf("%s was not written at %s: %w", s.Zone, s.Provider, err)
 	}
-	return runbook.Result{Evidence: append(append(ev, b.Differences(6)...), b.Evidence(6)...)}, err
+	return runbook.Result{Evidence: slices.Concat(ev, b.Differences(6), b.Evidence(6), told())}, err
 }
 
 // canaryProven says whether the canary of a place, where it has one, is switched and seen.

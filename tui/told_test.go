@@ -17,7 +17,7 @@ import (
 // told are the files whose sentences an engineer reads on the console.
 var told = []string{
 	"../failoverplan/*.go", "../backend/runbook/*.go", "../backend/world*.go", "../backend/ttl.go", "../backend/clocks.go",
-	"../backend/switching/apply.go", "../backend/switching/progress.go", "../backend/switching/verify.go",
+	"../backend/switching/apply.go", "../backend/switching/progress.go", "../backend/switching/track.go", "../backend/switching/verify.go",
 	"../backend/monitor/*.go", "../probes/detect.go", "../probes/errors.go",
 }
 

@@ -59,6 +59,9 @@ func (s *Switch) Apply(ctx context.Context, zc failoverplan.ZoneChange) (Outcome
 	out.say("%s: %d of %d record sets changed in %d requests, %s", zc.Provider, out.Changed, len(cs), out.APICalls, s.opt.Now().Sub(start).Round(time.Millisecond))
 	if out.requestID != "" {
 		out.say("request id %s", out.requestID)
+		s.mu.Lock()
+		s.sent[w.place] = sentChange{out.requestID, s.opt.Now()}
+		s.mu.Unlock()
 	}
 	if out.state != "" {
 		out.say("%s says of it: %s", zc.Provider, out.state)

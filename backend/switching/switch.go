@@ -68,6 +68,8 @@ type Options struct {
 	Service Caller
 	// CertificateSoon is how long before its end a service's certificate is reported; 0 = 14 days.
 	CertificateSoon time.Duration
+	// TrackWait is how long Track waits for an answer in the end; 0 = 1 s.
+	TrackWait time.Duration
 	// OnNotice is told what an Apply waits for, every second; may be nil. It must not block.
 	OnNotice func(Notice)
 }
@@ -91,6 +93,9 @@ type Switch struct {
 	holds map[place]*hold
 	wrote map[place]int // writes so far
 	locks map[place]chan struct{}
+	sent  map[place]sentChange // whose provider gave an id
+
+	trackPause time.Duration // see Track
 
 	delegations map[string]knownDelegation // by zone
 
@@ -111,10 +116,16 @@ func New(o Options) (*Switch, error) {
 	if o.CertificateSoon <= 0 {
 		o.CertificateSoon = defaultCertificateSoon
 	}
+	if o.TrackWait <= 0 {
+		o.TrackWait = defaultTrackWait
+	}
 	if o.OnNotice == nil {
 		o.OnNotice = func(Notice) {}
 	}
-	s := &Switch{opt: o, zones: map[string]Zone{}, holds: map[place]*hold{}, wrote: map[place]int{}, locks: map[place]chan struct{}{}, delegations: map[string]knownDelegation{}}
+	s := &Switch{
+		opt: o, zones: map[string]Zone{}, holds: map[place]*hold{}, wrote: map[place]int{}, locks: map[place]chan struct{}{}, delegations: map[string]knownDelegation{},
+		sent: map[place]sentChange{}, trackPause: trackPause,
+	}
 	var errs []error
 	address := func(what, a string) {
 		if h, p, err := net.SplitHostPort(a); err != nil || h == "" || p == "" {

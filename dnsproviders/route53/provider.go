@@ -191,17 +191,3 @@ func (p *Provider) InSync(ctx context.Context, zone, changeID string) (bool, err
 	}
 	return o.change(ctx, changeID)
 }
-
-// WaitInSync asks every two seconds until the change is in sync or ctx ends. Between
-// two questions it waits; it is the caller's to say so.
-func (p *Provider) WaitInSync(ctx context.Context, zone, changeID string) error {
-	for {
-		ok, err := p.InSync(ctx, zone, changeID)
-		if ok || err != nil {
-			return err
-		}
-		if err := p.effort.Sleep(ctx, 2*time.Second); err != nil {
-			return err
-		}
-	}
-}
