@@ -151,7 +151,7 @@ func (a *kafkaAsker) judgeBrokers(c *conv, f *findings, v *clusterView) {
 	if n := len(v.fenced); n > 0 {
 		slices.Sort(v.fenced)
 		c.expected("every registered broker alive")
-		f.add(degraded("%s", brokersText(v.fenced, "is registered and not alive (fenced)", "are registered and not alive (fenced)")))
+		f.add(degraded("%s", fencedText(v.fenced)))
 	}
 	if v.disks == nil {
 		return
@@ -174,9 +174,10 @@ func (a *kafkaAsker) judgeBrokers(c *conv, f *findings, v *clusterView) {
 	}
 }
 
-func brokersText(ids []string, one, many string) string {
+// fencedText names brokers that are registered and not alive.
+func fencedText(ids []string) string {
 	if len(ids) == 1 {
-		return "broker " + ids[0] + " " + one
+		return fmt.Sprintf("broker %s is registered and not alive (fenced)", ids[0])
 	}
-	return fmt.Sprintf("%d brokers (%s) %s", len(ids), strings.Join(ids[:min(len(ids), 5)], ", "), many)
+	return fmt.Sprintf("%d brokers (%s) are registered and not alive (fenced)", len(ids), strings.Join(ids[:min(len(ids), 5)], ", "))
 }

@@ -1,0 +1,173 @@
+package i18n
+
+// zhStores are the details of probes of MySQL, Redis and the search engines.
+func zhStores() map[string]string {
+	return map[string]string{
+		// MySQL and MariaDB
+		"takes writes":                                    "可写",
+		"read-only, but it should take writes":            "只读, 但它本应可写",
+		"cannot reach its source":                         "连不上它的源",
+		"its replication account is refused":              "它的复制账号被拒绝",
+		"its replication account lacks REPLICATION SLAVE": "它的复制账号缺少 REPLICATION SLAVE",
+		"error %s":                "错误 {1}",
+		"replication of %s is %s": "对 {1} 的复制: {2}",
+		"replica of %s":           "{1} 的副本",
+		"replica of %s, %s":       "{1} 的副本, {2}",
+		"replica, %s behind %s":   "副本, 比 {2} 滞后 {1}",
+		"%d s":                    "{1} 秒",
+		"%.1f s":                  "{1} 秒",
+		"%d transactions received and not applied":                 "已收到未应用的事务 {1} 个",
+		"%s, replication not visible (missing privilege)":          "{1}, 看不到复制 (缺少权限)",
+		"should be a replica, but takes writes (read_only is off)": "本应是副本, 却可写 (read_only 已关闭)",
+		"should be a replica, but follows nobody":                  "本应是副本, 却未跟随任何一方",
+		"TLS: the server does not offer it":                        "TLS: 服务器不提供",
+		"is shutting down":                                         "正在关闭",
+		"refuses: too many connections":                            "拒绝: 连接过多",
+		"no row for the version":                                   "查询版本没有返回行",
+
+		// Redis
+		"refuses writes":                                              "拒绝写入",
+		"refuses: max number of clients reached":                      "拒绝: 客户端数已达上限",
+		"is a replica of %s and refuses writes, but should take them": "是 {1} 的副本并拒绝写入, 但它本应可写",
+		"is loading its data set from disk":                           "正在从磁盘载入数据集",
+		"its last save to disk failed":                                "最近一次存盘失败",
+		"cannot ask: %s may not run INFO":                             "无法询问: {1} 无权执行 INFO",
+		"a replica whose source is gone":                              "副本, 它的源已不在",
+		"answers, but tells nothing of itself":                        "有应答, 但不透露自身情况",
+		"its memory is full (maxmemory, noeviction)":                  "内存已满 (maxmemory, noeviction)",
+		"%d good replicas, it wants %d":                               "可用副本 {1} 个, 它要求 {2} 个",
+		"no good replica, and it wants some":                          "没有可用副本, 而它要求有",
+		"primary, 1 replica":                                          "主库, 1 个副本",
+		"primary, %d replicas":                                        "主库, {1} 个副本",
+		"replica of %s, link up":                                      "{1} 的副本, 链路正常",
+		"link down for %s":                                            "链路已断 {1}",
+		"copying everything":                                          "正在全量复制",
+		"sentinel watches no primary":                                 "sentinel 未监视任何主库",
+		"sentinel, %d primaries watched, all well":                    "sentinel, 监视 {1} 个主库, 一切正常",
+		"sentinel holds primary %s at %s for %s":                      "sentinel 判定主库 {1} ({2}) 为 {3}",
+		"sentinel is in TILT mode: it does not act, because its clock or its host stood still": "sentinel 处于 TILT 模式: 因时钟或主机停顿过而不动作",
+		"is a member of a cluster, and tells nothing of it":                                    "是集群成员, 却不透露集群情况",
+		"the cluster is in state %s: %d of %d slots are served, %d assigned":                   "集群状态为 {1}: {3} 个槽中有 {2} 个可用, {4} 个已分配",
+
+		// Elasticsearch and OpenSearch
+		"cluster %s":     "集群 {1}",
+		"%d documents":   "{1} 个文档",
+		"newest %s":      "最新 {1}",
+		"writes blocked": "写入被锁",
+		"just now":       "刚刚",
+		"%s ago":         "{1}前",
+		"answers, but not as elasticsearch: no cluster status":                                 "有应答, 但不像 elasticsearch: 没有集群状态",
+		"cannot ask: %s lacks the cluster privilege monitor (403)":                             "无法询问: {1} 缺少集群权限 monitor (403)",
+		"the cluster has no master":                                                            "集群没有 master",
+		"the cluster could not tell its health in time (timed_out)":                            "集群未能及时说明健康状况 (timed_out)",
+		"cluster is red: part of the data cannot be read":                                      "集群为 red: 部分数据读不到",
+		"cluster is red, but index %s is whole":                                                "集群为 red, 但索引 {1} 完整",
+		"cluster is yellow, %d shard copies are missing":                                       "集群为 yellow, 缺少 {1} 个分片副本",
+		"index %s does not exist":                                                              "索引 {1} 不存在",
+		"index %s cannot be searched":                                                          "索引 {1} 无法检索",
+		"index %s could not be read":                                                           "索引 {1} 读不到",
+		"index %s refuses writes":                                                              "索引 {1} 拒绝写入",
+		"the disk is nearly full":                                                              "磁盘快满了",
+		"index %s: %d of %d shards failed to answer":                                           "索引 {1}: {3} 个分片中有 {2} 个未应答",
+		"index %s: the answer holds no number of documents":                                    "索引 {1}: 应答中没有文档数",
+		"index %s: the search was cut short (timed_out), so it is not known how much it holds": "索引 {1}: 检索被截断 (timed_out), 不知道它有多少文档",
+	}
+}
+
+// zhStreams are the details of probes of Kafka, Kafka Connect, Flink, RabbitMQ and HTTP.
+func zhStreams() map[string]string {
+	return map[string]string{
+		// Kafka
+		"%d of %d brokers answer, not %s":                       "{2} 个 broker 中有 {1} 个应答, 不应答的是 {3}",
+		"%d of %d brokers are in the cluster":                   "{2} 个 broker 中有 {1} 个在集群中",
+		"broker %s is registered and not alive (fenced)":        "broker {1} 已注册但不存活 (fenced)",
+		"%d brokers (%s) are registered and not alive (fenced)": "{1} 个 broker ({2}) 已注册但不存活 (fenced)",
+		"answers, but the end offsets could not be read":        "有应答, 但读不到末端位点",
+		"answers, but the topics could not be read":             "有应答, 但读不到主题",
+		"%d brokers, %d partitions, all with a leader":          "{1} 个 broker, {2} 个分区, 都有 leader",
+		"%d broker, %d partitions, all with a leader":           "{1} 个 broker, {2} 个分区, 都有 leader",
+		"newest record %s":                                      "最新记录 {1}",
+		"no leader for %s":                                      "没有 leader: {1}",
+		"topic %s":                                              "主题 {1}",
+		"topic %s does not exist":                               "主题 {1} 不存在",
+		"%d of %d partitions have copies that are not in sync":  "{2} 个分区中有 {1} 个的副本不同步",
+		"the disk of broker %d is nearly full: %d %% free":      "broker {1} 的磁盘快满了: 剩余 {2} %",
+		"broker %d has lost its log directory %s":               "broker {1} 失去了日志目录 {2}",
+		"no log directories in the answer":                      "应答中没有日志目录",
+
+		// Kafka Connect
+		"ready, no connector":              "就绪, 没有连接器",
+		"connectors: %s":                   "连接器: {1}",
+		"%d running":                       "{1} 个运行中",
+		"%d stopped":                       "{1} 个已停止",
+		"%d paused":                        "{1} 个已暂停",
+		"%d failed":                        "{1} 个失败",
+		"%d connectors: only %d looked at": "连接器 {1} 个: 只查看了 {2} 个",
+		"%s connectors: only %d looked at": "连接器 {1} 个: 只查看了 {2} 个",
+		"connector %s":                     "连接器 {1}",
+		"connector %s does not exist":      "连接器 {1} 不存在",
+		"connector %s is %s":               "连接器 {1} 状态为 {2}",
+		"connector %s failed":              "连接器 {1} 失败",
+		"connector %s tells no state":      "连接器 {1} 未说明状态",
+		"task %d of %s failed":             "{2} 的任务 {1} 失败",
+
+		// Flink
+		"ingest job is running":                                          "接入作业在运行",
+		"ingest job is running here too":                                 "接入作业在这里也在运行",
+		"ingest job is not running":                                      "接入作业没有运行",
+		"ingest job is not running (%s)":                                 "接入作业没有运行 ({1})",
+		"ingest job is %s":                                               "接入作业状态为 {1}",
+		"ingest job is running in name only: %d of its %d tasks are not": "接入作业只是名义上在运行: {2} 个任务中有 {1} 个没有运行",
+		"ingest job is running, but of its checkpoints there is %s":      "接入作业在运行, 但它的 checkpoint: {1}",
+		"last checkpoint %s s ago":                                       "最近 checkpoint {1} 秒前",
+		"no checkpoint yet":                                              "还没有 checkpoint",
+		"none yet":                                                       "还没有",
+		"there is no task manager":                                       "没有 task manager",
+		"has no task manager: no job could run":                          "没有 task manager: 任何作业都无法运行",
+		"ready, no job":                                                  "就绪, 没有作业",
+		"ready, %d task managers":                                        "就绪, {1} 个 task manager",
+		"in no state":                                                    "没有状态",
+		"cannot tell whether job %s runs":                                "无法判断作业 {1} 是否在运行",
+		"%s jobs listed: only %d looked at":                              "列出作业 {1} 个: 只查看了 {2} 个",
+		"answers, but not as flink: no task managers in the overview":    "有应答, 但不像 flink: 概览中没有 task manager",
+
+		// RabbitMQ
+		"takes logins":                    "可登录",
+		"takes logins, %d messages in %s": "可登录, {2} 中有 {1} 条消息",
+		"takes logins, but its management API does not answer": "可登录, 但管理 API 不应答",
+		"takes no messages":     "不接收消息",
+		"no alarm":              "没有告警",
+		"an alarm is in effect": "有告警生效",
+		"%s alarm at %s":        "{2} 上的 {1} 告警",
+		"alarms not visible":    "看不到告警",
+		"alarms not visible: give %s the tag monitoring":                                            "看不到告警: 请给 {1} 加上 monitoring 标签",
+		"a connection made earlier still works":                                                     "先前建立的连接仍可用",
+		"greeted, but the login did not end in time":                                                "已问候, 但登录未及时完成",
+		"greets, but the login takes longer than %s: slow, or a wrong password for %s":              "有问候, 但登录超过 {1}: 很慢, 或 {2} 的密码不对",
+		"hangs up at the login, and the password of %s is right: its management interface takes it": "登录时挂断, 而 {1} 的密码是对的: 它的管理接口接受",
+		"cannot ask: %s may not use the virtual host":                                               "无法询问: {1} 无权使用该虚拟主机",
+		"queue %s does not exist":                                                                   "队列 {1} 不存在",
+		"whom our certificate names":                                                                "我们证书所指的账号",
+		"address (AMQP, host:port) or url (management) is missing":                                  "缺少 address (AMQP, host:port) 或 url (管理接口)",
+
+		// HTTP
+		"answered %s":                 "应答 {1}",
+		"answered %d OK":              "应答 {1} OK",
+		"answered %s, but without %q": "应答 {1}, 但其中没有 {2}",
+		"an anonymous caller":         "匿名调用者",
+		"cannot ask: the API key may not read this (403)": "无法询问: API 密钥无权读取 (403)",
+		"cannot ask: %s may not read this (403)":          "无法询问: {1} 无权读取 (403)",
+		"the API key is refused":                          "API 密钥被拒绝",
+		"the answer broke the reader":                     "应答无法解析",
+		"unreadable url":                                  "url 读不懂",
+		"url %q is not http://host or https://host":       "url {1} 不是 http://host 或 https://host",
+	}
+}
+
+// zhAges are how long ago something was, in the units that it is told in.
+func zhAges() map[string]string {
+	return map[string]string{
+		"%d ms ago": "{1} 毫秒前", "%d s ago": "{1} 秒前", "%d min ago": "{1} 分钟前", "%d h ago": "{1} 小时前",
+		"newest %d ms ago": "最新 {1} 毫秒前", "newest %d s ago": "最新 {1} 秒前", "newest %d min ago": "最新 {1} 分钟前", "newest %d h ago": "最新 {1} 小时前",
+	}
+}

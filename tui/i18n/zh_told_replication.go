@@ -1,0 +1,42 @@
+package i18n
+
+// zhReplicated are what is told of the copies: how far each is, and whether that is known.
+func zhReplicated() map[string]string {
+	return map[string]string{
+		"the policy asks for sync, but there is no driver for rabbitmq": "策略要求同步, 但 rabbitmq 没有驱动",
+		"%s does not answer":                               "{1} 不应答",
+		"%s does not answer, so nothing is known of it":    "{1} 不应答, 因此情况不明",
+		"%s does not answer; received and not applied: %d": "{1} 不应答; 已收到未应用: {2}",
+		"it had everything of %s":                          "它有 {1} 之前的全部数据",
+		"%s follows nobody":                                "{1} 未跟随任何一方",
+		"the positions cannot be read":                     "位点读不懂",
+		"%s has %d transactions that %s lacks":             "{1} 有 {2} 个 {3} 没有的事务",
+		"%d transactions behind":                           "落后 {1} 个事务",
+		"%d transactions behind, and not moving":           "落后 {1} 个事务, 且没有进展",
+		"%d transactions to go":                            "还差 {1} 个事务",
+		"no GTID position to compare":                      "没有可比较的 GTID 位点",
+		"has every transaction of %s":                      "已有 {1} 的全部事务",
+		"no offset to compare":                             "没有可比较的位点",
+		"the link is %s":                                   "链路状态为 {1}",
+		"%s has another history than %s: it was replaced, or has not been copied from yet": "{1} 与 {2} 的历史不同: 它被换过, 或还未从它复制过",
+		"level at offset %d":                      "已追平, 位点 {1}",
+		"%d bytes behind":                         "落后 {1} 字节",
+		"a write block at %s keeps copies out":    "{1} 的写锁挡住了复制",
+		"%s documents here, %s at %s":             "这里 {1} 个文档, {3} 有 {2} 个",
+		"no time stamps to compare":               "没有可比较的时间戳",
+		"%s there since anything was copied":      "上次复制之后那里有 {1}",
+		"%s there, which copies do not take over": "那里有 {1}, 复制不会带过来",
+		"1 write": "1 次写入", "%d writes": "{1} 次写入", "1 deletion": "1 次删除", "%d deletions": "{1} 次删除", "1 record": "1 条记录", "%d records": "{1} 条记录",
+		"no mirror from %s to %s is configured":                                                      "未配置从 {1} 到 {2} 的镜像",
+		"the last heartbeat that came through is of %s":                                              "最后送达的心跳是 {1} 的",
+		"the end offsets of %s are not known":                                                        "{1} 的末端位点未知",
+		"the mirror read %s up to offset %d, but it ends at %d at %s: topic or cluster was replaced": "镜像已把 {1} 读到位点 {2}, 但它在 {4} 止于 {3}: 主题或集群被换过",
+		"the mirror has not told how far it has read":                                                "镜像还没有说明读到了哪里",
+		"every record of %s is here":                                                                 "{1} 的每条记录都已在这里",
+		"%s to copy":                                                                                 "还有 {1} 待复制",
+		"1 record to copy":                                                                           "还有 1 条记录待复制", "%d records to copy": "还有 {1} 条记录待复制",
+		"by the offsets, but not the heartbeats: the newest that came through is %s older than the newest there": "(按位点算, 但心跳不是): 最后送达的心跳比那里最新的早 {1}",
+		"the newest heartbeat that came through is %s older than the newest there":                               "最后送达的心跳比那里最新的早 {1}",
+		"no heartbeat was written there since %s":                                                                "那里自 {1} 起没有写过心跳",
+	}
+}
