@@ -29,7 +29,8 @@ var told = []string{
 var untold = []string{"gatelist.go", "report.go", "hash.go", "card.go"}
 
 // joined are sentences that the engine makes of several texts.
-var joined = []string{"`dutyops runs commit %s --yes` keeps it and restores the TTLs", "failover to %s", "failback to %s", "%d failures", "1 failure", "%d times", "1 time", "1 success",
+var joined = []string{
+	"`dutyops runs commit %s --yes` keeps it and restores the TTLs", "failover to %s", "failback to %s", "%d failures", "1 failure", "%d times", "1 time", "1 success",
 	"answered %d OK", "%d broker, %d partitions, all with a leader", "connectors: %s", "ingest job is not running (%s)", "%d running", "%d stopped", "%d paused", "%d failed",
 	"%d ms ago", "%d s ago", "%d min ago", "%d h ago", "newest %d ms ago", "newest %d s ago", "newest %d min ago", "newest %d h ago",
 	"1 write", "%d writes", "1 deletion", "%d deletions", "1 record", "%d records", "1 record to copy", "%d records to copy",

@@ -48,6 +48,11 @@ func zhStores() map[string]string {
 		"sentinel is in TILT mode: it does not act, because its clock or its host stood still": "sentinel 处于 TILT 模式: 因时钟或主机停顿过而不动作",
 		"is a member of a cluster, and tells nothing of it":                                    "是集群成员, 却不透露集群情况",
 		"the cluster is in state %s: %d of %d slots are served, %d assigned":                   "集群状态为 {1}: {3} 个槽中有 {2} 个可用, {4} 个已分配",
+		"should be a replica, but takes writes (replica-read-only is off)":                     "本应是副本, 却可写 (replica-read-only 已关闭)",
+		"it cannot write its append-only file (MISCONF)":                                       "写不了 append-only 文件 (MISCONF)",
+		"its last save to disk failed (MISCONF, stop-writes-on-bgsave-error)":                  "最近一次存盘失败 (MISCONF, stop-writes-on-bgsave-error)",
+		"and whether it refuses writes for that is not visible (grant +config|get)":            "且看不到它是否因此拒绝写入 (请授予 +config|get)",
+		"answers, but does not tell its role, so it is not known whether it takes writes":      "有应答, 但不说明角色, 因此不知道是否可写",
 
 		// Elasticsearch and OpenSearch
 		"cluster %s":     "集群 {1}",
