@@ -12,6 +12,7 @@ import (
 	"github.com/dutyops/dutyops/backend/replication"
 	"github.com/dutyops/dutyops/backend/runbook"
 	"github.com/dutyops/dutyops/failoverplan"
+	"github.com/dutyops/dutyops/probes"
 )
 
 // connectTimeout bounds one request to Kafka Connect, within the time of the step. It is
@@ -37,7 +38,11 @@ func (e *Engine) mirror(site, component, from string) (*replication.Mirror, []st
 	return m, nil, fmt.Errorf("%s/data/%s has no mirror from %s in the configuration", site, component, from)
 }
 
-// kafkaEnds reads the present end offsets at a site, through its probe.
+// errEndsLack: not every partition told its end.
+var errEndsLack = errors.New("the end offsets are not all known")
+
+// kafkaEnds reads the present end offsets at a site, through its probe. Where some partitions do
+// not tell theirs, those of the others come with errEndsLack.
 func (e *Engine) kafkaEnds(site string) replication.EndOffsets {
 	return func(ctx context.Context) (map[string]int64, error) {
 		s, _ := e.topo.Site(site)
@@ -49,6 +54,9 @@ func (e *Engine) kafkaEnds(site string) replication.EndOffsets {
 			r := e.probers[failoverplan.Target(site, string(failoverplan.Data), c.Name)].Probe(ctx)
 			if len(r.Facts.Offsets) == 0 {
 				return nil, fmt.Errorf("the end offsets of %s/data/%s cannot be read: %s", site, c.Name, r.Detail)
+			}
+			if why := r.Facts.Extra[probes.OffsetsLack]; why != "" {
+				return r.Facts.Offsets, fmt.Errorf("%s/data/%s: %w: %s", site, c.Name, errEndsLack, why)
 			}
 			return r.Facts.Offsets, nil
 		}
@@ -107,6 +115,10 @@ func (e *Engine) stopMirror(ctx context.Context, sc *runbook.Scene, s failoverpl
 	defer cancel()
 	ends, err := e.kafkaEnds(s.Site)(ectx)
 	if err != nil {
+		// Most of a cut is better than an older one; the whole is marked when this is resumed.
+		if errors.Is(err, errEndsLack) {
+			err = errors.Join(err, e.journal.Remember(ectx, cutKey(s.Site), ends))
+		}
 		return runbook.Result{Evidence: ev}, errors.Join(stopErr, err)
 	}
 	if err := e.journal.Remember(ectx, cutKey(s.Site), ends); err != nil {

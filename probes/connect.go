@@ -178,6 +178,7 @@ func (a *connectAsker) judgeOne(ctx context.Context, c *conv, f *findings, l *co
 		f.add(degraded("connector %s: %s", l.name, a.failedHTTP(ctx, c, l.statusErr).detail))
 		return
 	}
+	const running = "RUNNING"
 	state := l.status.Connector.State
 	for _, t := range l.status.Tasks {
 		// MirrorMaker says STOPPED a moment before its tasks have stopped
@@ -185,6 +186,13 @@ func (a *connectAsker) judgeOne(ctx context.Context, c *conv, f *findings, l *co
 			state = "FAILED"
 			c.expected("task %d of %s not FAILED", t.ID, l.name)
 			f.add(degraded("task %d of %s failed%s", t.ID, l.name, firstCause(t.Trace)))
+		} else if t.State != running && l.status.Connector.State == running {
+			// a worker that left takes minutes to be replaced, and nothing is copied meanwhile
+			if state == running {
+				state = t.State
+			}
+			c.expected("task %d of %s RUNNING", t.ID, l.name)
+			f.add(degraded("task %d of %s is %s", t.ID, l.name, word(t.State)))
 		}
 		c.part(fmt.Sprintf("%s/%d", l.name, t.ID), t.State)
 	}

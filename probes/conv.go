@@ -120,7 +120,7 @@ func (c *conv) part(name, state string) {
 
 func (c *conv) offset(key string, at int64) {
 	if len(c.facts.Offsets) >= maxOffset {
-		c.extra("offsets", fmt.Sprintf("more than %d: only these are kept", maxOffset))
+		c.extra(OffsetsLack, fmt.Sprintf("more than %d: only these are kept", maxOffset))
 		return
 	}
 	if c.facts.Offsets == nil {

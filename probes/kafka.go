@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -214,6 +215,35 @@ func existing(v *clusterView) []string {
 	return out
 }
 
+// OffsetsLack in Facts.Extra says why Offsets does not hold every partition that it should:
+// nothing can be concluded from those that it holds but that there is at least so much.
+const OffsetsLack = "offsets"
+
+func told(o kadm.ListedOffset) bool { return o.Err == nil && o.Partition >= 0 && o.Offset >= 0 }
+
+// untold counts the partitions of the topics asked for whose end is not known, of how many,
+// and the topics of which nothing is.
+func (a *kafkaAsker) untold(v *clusterView, ends kadm.ListedOffsets) (n, of, hidden int) {
+	if len(a.t.Topics) == 0 {
+		return 0, 0, 0
+	}
+	for _, t := range v.Topics {
+		switch {
+		case t.Topic == nil || t.ErrorCode == kerr.UnknownTopicOrPartition.Code:
+		case t.ErrorCode != 0:
+			hidden++
+		default:
+			for _, p := range t.Partitions {
+				of++
+				if o, ok := ends.Lookup(*t.Topic, p.Partition); !ok || !told(o) {
+					n++
+				}
+			}
+		}
+	}
+	return n, of, hidden
+}
+
 func (a *kafkaAsker) facts(c *conv, v *clusterView, ends, newest kadm.ListedOffsets) {
 	if v.ClusterID != nil {
 		c.extra("cluster_id", *v.ClusterID)
@@ -229,10 +259,17 @@ func (a *kafkaAsker) facts(c *conv, v *clusterView, ends, newest kadm.ListedOffs
 		}
 	}
 	ends.Each(func(o kadm.ListedOffset) {
-		if o.Err == nil && o.Partition >= 0 && o.Offset >= 0 {
+		if told(o) {
 			c.offset(fmt.Sprintf("%s/%d", o.Topic, o.Partition), o.Offset)
 		}
 	})
+	untold, of, hidden := a.untold(v, ends)
+	switch {
+	case untold > 0:
+		c.extra(OffsetsLack, fmt.Sprintf("%d of %d partitions did not tell their end", untold, of))
+	case hidden > 0:
+		c.extra(OffsetsLack, fmt.Sprintf("%d of %d topics cannot be looked at", hidden, len(a.t.Topics)))
+	}
 	newest.Each(func(o kadm.ListedOffset) {
 		if at, ok := stamp(o); ok && at.After(c.facts.NewestAt) {
 			c.facts.NewestAt = at

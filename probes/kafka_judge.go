@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 func (a *kafkaAsker) judge(c *conv, v *clusterView, ends kadm.ListedOffsets, endErr error) answer {
@@ -22,6 +23,16 @@ func (a *kafkaAsker) judge(c *conv, v *clusterView, ends kadm.ListedOffsets, end
 	a.judgeBrokers(c, &f, v)
 	if endErr != nil && len(ends) == 0 {
 		f.add(degraded("answers, but the end offsets could not be read: %s", clean(c.raw(endErr), 80)))
+	}
+	if untold, of, _ := a.untold(v, ends); untold > 0 && len(ends) > 0 {
+		c.expected("the end of every partition")
+		f.add(degraded("%d of %d partitions did not tell their end", untold, of))
+	}
+	for _, name := range a.t.Topics {
+		if !slices.ContainsFunc(v.Topics, func(t kmsg.MetadataResponseTopic) bool { return t.Topic != nil && *t.Topic == name }) {
+			c.expected("an answer for every topic")
+			f.add(degraded("topic %s is not in the answer", clean(name, 120)))
+		}
 	}
 	if v.noTopics != nil {
 		f.add(degraded("answers, but the topics could not be read: %s", clean(c.raw(v.noTopics), 80)))

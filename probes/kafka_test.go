@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -139,6 +140,42 @@ func TestKafkaLeaderlessAndThin(t *testing.T) {
 	}
 }
 
+// A partition that does not tell its end is no partition without records.
+func TestKafkaEndsOfAPart(t *testing.T) {
+	c, brokers := kafkaCluster(t, kfake.NumBrokers(1))
+	produce(t, brokers, 4)
+	c.ControlKey(int16(kmsg.ListOffsets), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		lreq := req.(*kmsg.ListOffsetsRequest)
+		resp := lreq.ResponseKind().(*kmsg.ListOffsetsResponse)
+		for _, t := range lreq.Topics {
+			rt := kmsg.NewListOffsetsResponseTopic()
+			rt.Topic = t.Topic
+			for _, p := range t.Partitions {
+				rp := kmsg.NewListOffsetsResponseTopicPartition()
+				rp.Partition, rp.Offset, rp.LeaderEpoch = p.Partition, 2, -1
+				if p.Partition == 1 {
+					rp.ErrorCode, rp.Offset = kerr.OffsetNotAvailable.Code, -1
+				}
+				rt.Partitions = append(rt.Partitions, rp)
+			}
+			resp.Topics = append(resp.Topics, rt)
+		}
+		return resp, nil, true
+	})
+	r := ask(t, must(t, Target{Kind: "kafka", Brokers: brokers, Topics: []string{"flight.messages"}}), 2*time.Second)
+	wantAnswer(t, r, StatusDegraded, "1 of 2 partitions did not tell their end")
+	if r.Facts.Extra[OffsetsLack] == "" || len(r.Facts.Offsets) != 1 {
+		t.Errorf("offsets %v, said of them: %q", r.Facts.Offsets, r.Facts.Extra[OffsetsLack])
+	}
+}
+
+func TestKafkaTopicNotInTheAnswer(t *testing.T) {
+	c, brokers := kafkaCluster(t, kfake.MaxVersions(kversion.V3_0_0()))
+	metadataWith(t, c, func(r *kmsg.MetadataResponse) { r.Topics = nil })
+	wantAnswer(t, once(t, Target{Kind: "kafka", Brokers: brokers, Topics: []string{"flight.messages"}}), StatusDegraded, "topic flight.messages is not in the answer")
+}
+
 func TestKafkaOneBrokerGone(t *testing.T) {
 	_, brokers := kafkaCluster(t)
 	gone := nobodyListens(t)
@@ -175,9 +212,15 @@ func TestKafkaRights(t *testing.T) {
 	if len(r.Facts.Offsets) != 2 {
 		t.Errorf("offsets %v", r.Facts.Offsets)
 	}
+	if r.Facts.Extra[OffsetsLack] != "" {
+		t.Errorf("all ends are there, and it says %q", r.Facts.Extra[OffsetsLack])
+	}
 	target.User = "nothing"
 	r = once(t, target)
 	wantAnswer(t, r, StatusUp, "0 partitions")
+	if r.Facts.Extra[OffsetsLack] != "1 of 1 topics cannot be looked at" {
+		t.Errorf("said of the offsets: %q", r.Facts.Extra[OffsetsLack])
+	}
 	if got := r.Facts.Extra["topic flight.messages"]; got != "not allowed to see it (grant DESCRIBE on the topic to nothing)" {
 		t.Errorf("the missing right is not named: %q", got)
 	}

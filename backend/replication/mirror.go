@@ -72,6 +72,16 @@ func (s connStatus) tasks(state string) int {
 	return n
 }
 
+// idle is the state of the first task that does not run; UNASSIGNED for one without a state.
+func (s connStatus) idle() string {
+	for _, t := range s.Tasks {
+		if t.State != connRunning && t.State != "" {
+			return t.State
+		}
+	}
+	return "UNASSIGNED"
+}
+
 func (s connStatus) String() string {
 	out := s.Connector.State
 	for _, t := range s.Tasks {
@@ -105,8 +115,8 @@ func (m *Mirror) status(ctx context.Context, name string) (connStatus, error) {
 }
 
 // States tells each connector's state in Connect's own word; FAILED when one of its
-// tasks failed, RUNNING although stopped while a task still runs, ABSENT when Connect
-// does not know it.
+// tasks failed, that of a task which does not run although the connector does, RUNNING
+// although stopped while a task still runs, ABSENT when Connect does not know it.
 func (m *Mirror) States(ctx context.Context, connectors []string) (map[string]string, error) {
 	out := make(map[string]string, len(connectors))
 	for _, c := range connectors {
@@ -118,6 +128,8 @@ func (m *Mirror) States(ctx context.Context, connectors []string) (map[string]st
 		switch {
 		case st.tasks(connFailed) > 0 && st.Connector.State == connRunning:
 			out[c] = connFailed
+		case st.Connector.State == connRunning && !settled(st):
+			out[c] = st.idle()
 		case st.tasks(connRunning) > 0 && st.Connector.State == connStopped:
 			out[c] = connRunning
 		}

@@ -221,7 +221,33 @@ func (m *Mirror) Lag(ctx context.Context, connectors []string, ends EndOffsets) 
 			}
 		}
 	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%s: none of %s copies a topic of the source: %w (%d partitions were looked for)", m.e.Target(), strings.Join(connectors, ", "), ErrConfig, len(end))
+	}
 	return out, nil
+}
+
+// sameLog refuses where a connector has read further than the source goes, by more than what
+// may have come in between two looks: the topic or the cluster was replaced, and what is
+// there will not be copied although nothing seems to be left. end is read before.
+func (m *Mirror) sameLog(ctx context.Context, connectors []string, end map[string]int64) error {
+	list, err := m.copiers(ctx, connectors)
+	if err != nil {
+		return err
+	}
+	for _, c := range list {
+		now, err := m.offsets(ctx, c.name)
+		if err != nil {
+			return err
+		}
+		for _, key := range slices.Sorted(maps.Keys(end)) {
+			if at := now[key].reached(); tooFar(at, end[key]) {
+				return fmt.Errorf("%s: connector %s: %w: it read %s up to offset %d, but that ends at %d: topic or cluster was replaced",
+					m.e.Target(), c.name, ErrBroken, key, at, end[key])
+			}
+		}
+	}
+	return nil
 }
 
 // Level reads what the source holds now and returns a look that tells whether the
@@ -231,6 +257,9 @@ func (m *Mirror) Lag(ctx context.Context, connectors []string, ends EndOffsets) 
 func (m *Mirror) Level(ctx context.Context, connectors []string, ends EndOffsets) (look func(context.Context) (bool, string, error), err error) {
 	end, err := ends(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.sameLog(ctx, connectors, end); err != nil {
 		return nil, err
 	}
 	then := func(context.Context) (map[string]int64, error) { return end, nil }

@@ -249,6 +249,54 @@ func TestMirrorIsLevelUnderASteadyFlow(t *testing.T) {
 	}
 }
 
+// Nothing left to copy is not what a mirror says that copies nothing, or that has read another log.
+func TestMirrorIsNotLevelWithoutGrounds(t *testing.T) {
+	m := mirrorOf(t, newConnect())
+	for name, c := range map[string]struct {
+		connectors []string
+		end        map[string]int64
+		want       error
+		text       string
+	}{
+		"only checkpoints":       {[]string{"check"}, map[string]int64{"flight.messages/0": 42}, ErrConfig, "none of check copies"},
+		"no connector":           {nil, map[string]int64{"flight.messages/0": 42}, ErrConfig, "copies a topic of the source"},
+		"topics of somebody":     {both, map[string]int64{"elsewhere/0": 42}, ErrConfig, "none of copy, check copies"},
+		"a source that is empty": {both, map[string]int64{"flight.messages/0": 0}, ErrBroken, "up to offset 42, but that ends at 0"},
+	} {
+		look, err := m.Level(t.Context(), c.connectors, ends(c.end))
+		if err == nil {
+			_, _, err = look(t.Context())
+		}
+		if !errors.Is(err, c.want) || !strings.Contains(err.Error(), c.text) {
+			t.Errorf("%s: %v, want %v with %q", name, err, c.want, c.text)
+		}
+	}
+	look, err := m.Level(t.Context(), both, ends(map[string]int64{"flight.messages/0": 41})) // a moment old
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ok, seen, err := look(t.Context()); err != nil || !ok {
+		t.Errorf("Level = %v (%s), %v", ok, seen, err)
+	}
+}
+
+// A connector runs when its tasks do.
+func TestMirrorStatesOfTasks(t *testing.T) {
+	for want, x := range map[string]scripted{
+		"RUNNING":    {state: "RUNNING", tasks: []string{"RUNNING", "RUNNING"}},
+		"UNASSIGNED": {state: "RUNNING", tasks: []string{"RUNNING", "UNASSIGNED"}},
+		"PAUSED":     {state: "RUNNING", tasks: []string{"PAUSED"}},
+		"FAILED":     {state: "RUNNING", tasks: []string{"UNASSIGNED", "FAILED"}},
+		"STOPPED":    {state: "STOPPED", tasks: []string{"STOPPED"}},
+	} {
+		c := newConnect()
+		c.connectors["copy"] = &x
+		if got, err := mirrorOf(t, c).States(t.Context(), []string{"copy"}); err != nil || got["copy"] != want {
+			t.Errorf("%s with tasks %v: %v, %v; want %s", x.state, x.tasks, got, err, want)
+		}
+	}
+}
+
 func TestMirrorAnchorFailures(t *testing.T) {
 	for name, c := range map[string]*connect{"old": {old: true}, "deaf": {deaf: true}} {
 		c.connectors = newConnect().connectors

@@ -101,6 +101,8 @@ func (p *pair) mirrorLag(f probes.Facts, connectors []string) {
 			past, reached[past], p.src.Offsets[past], p.s.From)
 	case unread && len(reached) == 0:
 		p.say(failoverplan.Streaming, UnknownLag, "the mirror has not told how far it has read")
+	case left == 0 && p.src.Extra[probes.OffsetsLack] != "":
+		p.say(failoverplan.Streaming, UnknownLag, "every record that is known of is here, but at %s %s", p.s.From, p.src.Extra[probes.OffsetsLack])
 	case left == 0:
 		p.waited(offsetPosition(p.src.Offsets), reached)
 		p.say(failoverplan.Streaming, 0, "every record of %s is here", p.s.From)

@@ -148,6 +148,8 @@ func TestStatesKafka(t *testing.T) {
 		detail   string
 	}{
 		{"level: the last offset copied is one less than the end", src, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 99}), failoverplan.Streaming, 0, "every record"},
+		{"level, as far as its ends are known", said{Facts: probes.Facts{Offsets: map[string]int64{"t/0": 100}, Extra: map[string]string{probes.OffsetsLack: "1 of 2 partitions did not tell their end"}}}, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 99}), failoverplan.Streaming, UnknownLag, "1 of 2 partitions did not tell"},
+		{"a task that nobody has", src, dst, mirror("UNASSIGNED", map[string]int64{conn + ":t/0": 99}), failoverplan.Broken, UnknownLag, "UNASSIGNED"},
 		{"behind", src, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 89}), failoverplan.Streaming, 4, "10 records to copy"},
 		{"the source was replaced by an empty one", said{Facts: probes.Facts{Offsets: map[string]int64{"t/0": 0}}}, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 99}), failoverplan.SyncUnknown, UnknownLag, "read t/0 up to offset 100, but it ends at 0 at primary"},
 		{"the source was replaced by a smaller one", src, dst, mirror("RUNNING", map[string]int64{conn + ":t/0": 1 << 20}), failoverplan.SyncUnknown, UnknownLag, "was replaced"},
