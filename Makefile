@@ -93,7 +93,7 @@ fuzz: ## fuzz every reader of what others write, FUZZTIME each (20s)
 
 .PHONY: lint
 lint: $(GOLANGCI) ## golangci-lint, and shellcheck where it is installed
-	$(GOLANGCI) run --timeout 20m ./...
+	$(GOLANGCI) run --allow-parallel-runners --timeout 20m ./...
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run packaging/*.sh test/lab/*.sh test/realstack/*.sh; fi
 
 .PHONY: fmt

@@ -92,6 +92,8 @@ func zhStreams() map[string]string {
 		"%d brokers, %d partitions, all with a leader":          "{1} 个 broker, {2} 个分区, 都有 leader",
 		"%d broker, %d partitions, all with a leader":           "{1} 个 broker, {2} 个分区, 都有 leader",
 		"newest record %s":                                      "最新记录 {1}",
+		"topic %s is not in the answer":                         "应答中没有主题 {1}",
+		"%d of %d partitions did not tell their end":            "{2} 个分区中有 {1} 个未说明末端位点",
 		"no leader for %s":                                      "没有 leader: {1}",
 		"topic %s":                                              "主题 {1}",
 		"topic %s does not exist":                               "主题 {1} 不存在",
@@ -114,6 +116,7 @@ func zhStreams() map[string]string {
 		"connector %s is %s":               "连接器 {1} 状态为 {2}",
 		"connector %s failed":              "连接器 {1} 失败",
 		"connector %s tells no state":      "连接器 {1} 未说明状态",
+		"task %d of %s is %s":              "{2} 的任务 {1} 状态为 {3}",
 		"task %d of %s failed":             "{2} 的任务 {1} 失败",
 
 		// Flink

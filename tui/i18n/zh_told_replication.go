@@ -34,6 +34,8 @@ func zhReplicated() map[string]string {
 		"the end offsets of %s are not known":                                                        "{1} 的末端位点未知",
 		"the mirror read %s up to offset %d, but it ends at %d at %s: topic or cluster was replaced": "镜像已把 {1} 读到位点 {2}, 但它在 {4} 止于 {3}: 主题或集群被换过",
 		"the mirror has not told how far it has read":                                                "镜像还没有说明读到了哪里",
+		"every record that is known of is here, but at %s %s":                                        "已知的每条记录都已在这里, 但在 {1}: {2}",
+		"the end offsets are not all known":                                                          "末端位点并非全部已知",
 		"every record of %s is here":                                                                 "{1} 的每条记录都已在这里",
 		"%s to copy":                                                                                 "还有 {1} 待复制",
 		"1 record to copy":                                                                           "还有 1 条记录待复制", "%d records to copy": "还有 {1} 条记录待复制",
