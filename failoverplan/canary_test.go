@@ -1,6 +1,7 @@
 package failoverplan
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -74,6 +75,35 @@ func TestTTLFloorIsThatOfAllProviders(t *testing.T) {
 					t.Errorf("first %s: %s at %s gets TTL %d", first, c.After.Name, z.Provider, c.After.TTL)
 				}
 			}
+		}
+	}
+}
+
+// One provider's floor is kept as well, and the plan says so: a TTL that it refuses would stop
+// the switch. A record that lives there with a lower one shows that its edition takes that.
+func TestTTLFloorOfOneProvider(t *testing.T) {
+	for _, c := range []struct {
+		live, floor, want uint32
+		told              bool
+	}{
+		{3600, 60, 60, true}, {60, 60, 60, true}, {1, 60, 60, true}, {600, 600, 600, true},
+		{45, 60, 45, true}, {30, 600, 30, false}, {5, 600, 30, false}, {60, 0, 30, false}, {60, 20, 30, false},
+	} {
+		topo := testTopology()
+		r := request(topo, testWorld(topo, "primary", "primary"), Failover)
+		r.To, r.MinTTL = "standby", map[string]uint32{"main": c.floor}
+		for i := range r.Live["example.test"] {
+			r.Live["example.test"][i].TTL = c.live
+		}
+		p := mustPlan(t, r)
+		for _, ch := range p.DNS[0].Changes {
+			if ch.After.TTL != c.want || ch.Before.TTL != c.live {
+				t.Errorf("%+v: %s gets TTL %d from %d", c, ch.After.Name, ch.After.TTL, ch.Before.TTL)
+			}
+		}
+		want := fmt.Sprintf("example.test: TTL %d s in place of the 30 s of the configuration, because main is not known to take a lower one (write ttl: %ds at its domains)", c.want, c.want)
+		if slices.Contains(p.Because, want) != c.told {
+			t.Errorf("%+v: %q", c, p.Because)
 		}
 	}
 }

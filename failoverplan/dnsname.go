@@ -70,7 +70,7 @@ func (w *dnsWork) change(d Domain, live liveSets, typ string, values []string) R
 	before.Name, before.Type = d.Name, typ
 	after := RecordSet{Name: d.Name, Type: typ}
 	if len(values) > 0 {
-		// Several providers get the same TTL: one that all of them take.
+		// One that the provider takes, or all of several: a write that it refuses moves nobody.
 		after.TTL, after.Values = max(d.TTL, w.floor[d.Zone]), sorted(values)
 	}
 	return RecordChange{Station: d.Station, Before: before, After: after}

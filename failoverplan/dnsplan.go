@@ -29,7 +29,7 @@ type dnsWork struct {
 	left   map[string]string // name -> reason for leaving it out
 
 	holders map[string][]Held // by zone, its own provider first
-	floor   map[string]uint32 // TTL in seconds, of zones that several providers hold
+	floor   map[string]uint32 // by zone: the lowest TTL in seconds that its providers take
 	unread  map[string]string // zone -> why no provider tells its records
 
 	out      dnsPlan

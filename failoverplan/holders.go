@@ -50,8 +50,9 @@ func (w *dnsWork) hold() {
 			}
 			hs = append(hs, h)
 		}
-		if w.holders[d.Zone] = hs; len(hs) > 1 {
-			w.floor[d.Zone] = floor(w.r, d.Zone)
+		w.holders[d.Zone], w.floor[d.Zone] = hs, floor(w.r, d.Zone)
+		if len(hs) == 1 {
+			w.floor[d.Zone] = shown(w.floor[d.Zone], sets)
 		}
 		w.fill(d.Zone, hs)
 	}
@@ -202,6 +203,18 @@ func floor(r Request, zone string) uint32 {
 		}
 	}
 	return 0
+}
+
+// shown is the floor of a zone that one provider holds, as its live records show it. A card
+// tells the floor of the smallest edition; a TTL that is there is one that the zone takes.
+func shown(floor uint32, live []RecordSet) uint32 {
+	low := floor
+	for _, s := range live {
+		if len(s.Values) > 0 {
+			low = min(low, lives(s.TTL, floor))
+		}
+	}
+	return low
 }
 
 // several says whether a zone of the inventory has more than one provider.

@@ -78,6 +78,7 @@ func Make(r Request) (*Plan, error) {
 		p.OnFailedWrite = onFailedWrite(r.OnFailedWrite, p.Mode)
 	}
 	wait := ttls(r, p)
+	p.Because = append(p.Because, raised(r, p)...)
 
 	m := move{Topology: r.Topology, Situation: r.Situation, To: to, BusinessFrom: j.Serving, DataFrom: j.DataSite, Kind: r.Kind}
 	all := coversAll(r, to, stations)

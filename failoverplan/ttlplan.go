@@ -1,6 +1,10 @@
 package failoverplan
 
-import "cmp"
+import (
+	"cmp"
+	"fmt"
+	"strings"
+)
 
 // Choreography of TTLs for a planned switch: lower them, let the old ones run out, switch,
 // and put them back once the run is committed. Meanwhile every way back is quick.
@@ -56,6 +60,27 @@ func choreograph(r Request, p *Plan) (wait uint32) {
 		}
 	}
 	return wait
+}
+
+// raised says of each zone whose sets get a longer TTL than the configuration asks for that
+// its providers take none as short.
+func raised(r Request, p *Plan) (why []string) {
+	want := make(map[string]uint32, len(r.Topology.Domains))
+	for _, d := range r.Topology.Domains {
+		want[d.Name] = d.TTL
+	}
+	told := map[string]bool{}
+	for _, z := range p.DNS {
+		floor := floor(r, z.Zone)
+		for _, c := range z.Changes {
+			if ttl := c.After.TTL; !told[z.Zone] && len(c.After.Values) > 0 && ttl > want[c.After.Name] && ttl <= floor {
+				told[z.Zone] = true
+				why = append(why, fmt.Sprintf("%s: TTL %d s in place of the %d s of the configuration, because %s is not known to take a lower one (write ttl: %ds at its domains)",
+					z.Zone, ttl, want[c.After.Name], strings.Join(append([]string{z.Provider}, z.Also...), " or "), ttl))
+			}
+		}
+	}
+	return why
 }
 
 // owed adds to a plan that lowers nothing what an earlier run, not committed, still owes.

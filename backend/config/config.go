@@ -206,7 +206,7 @@ type Domain struct {
 	Station string   `yaml:"station"`
 	Zone    string   `yaml:"zone"`  // default: the longest configured zone that holds the name
 	Types   []string `yaml:"types"` // A, AAAA, or CNAME alone; default A, and AAAA when the home gateway has IPv6
-	TTL     Duration `yaml:"ttl"`   // whole seconds, 1s to 1h, that a switch writes; default 30s
+	TTL     Duration `yaml:"ttl"`   // whole seconds, 1s to 1h, that a switch writes, where the provider takes it; default 30s
 	// SwitchTTL: whole seconds that a planned switch lowers the TTL to beforehand, where
 	// the provider allows it; default 5s.
 	SwitchTTL Duration `yaml:"switch_ttl"`

@@ -107,7 +107,7 @@ func judge(o *byrecord.Op, ans byrecord.Answer, e *apiError) *byrecord.Failure {
 		mk(dnsproviders.ErrRejected, "a record that equals the wanted one is there already (perhaps paused), or the record is gone")
 		f.Already = true
 	case e.family("QuotaExceeded.TTL"):
-		mk(dnsproviders.ErrRejected, "the zone's edition takes no TTL as low as this (600 s on the free one): raise ttl (and switch_ttl) of the domains")
+		mk(dnsproviders.ErrRejected, "the zone's edition takes no TTL as low as this: write ttl: 600s (the free edition's lowest), or more, at its domains, switch_ttl alike, and plan anew")
 	case ans.Status >= 500 || e.family("InternalError", "ServiceUnavailable", "UnknownError"):
 		mk(dnsproviders.ErrUnavailable, "the API has a problem of its own; see its status page, or use the printed manual commands")
 		f.NotDone, f.Retry, f.Wait = false, true, byrecord.RetryAfter(ans.Header, o.Now())

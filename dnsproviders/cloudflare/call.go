@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptrace"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -137,6 +138,9 @@ func (o *op) judge(resp *http.Response) *failure {
 	case code >= 500:
 		mk(dnsproviders.ErrUnavailable, "the API has a problem of its own; see its status page, or use the printed manual commands")
 		f.retry, f.wait = true, retryAfter(resp, o.p.now())
+	case code >= 400 && hasCode(errs, codeTTL):
+		mk(dnsproviders.ErrRejected, "the zone takes no TTL as low as this: write ttl: 60s (Enterprise: 30s), or more, at its domains, and plan anew")
+		f.refused = true
 	case code >= 400:
 		mk(dnsproviders.ErrRejected, "the text is the API's own reason; correct the record or the configuration")
 		f.refused = true
@@ -147,12 +151,13 @@ func (o *op) judge(resp *http.Response) *failure {
 	return f
 }
 
+// codeTTL: "TTL must be between 60 and 86400 seconds, or 1 for Automatic."
+const codeTTL = 9021
+
 func hasCode(es []apiError, codes ...int) bool {
 	for _, e := range es {
-		for _, c := range codes {
-			if e.Code == c {
-				return true
-			}
+		if slices.Contains(codes, e.Code) || hasCode(e.Chain, codes...) {
+			return true
 		}
 	}
 	return false

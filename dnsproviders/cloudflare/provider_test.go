@@ -341,6 +341,28 @@ func TestPackKeepsNamesTogether(t *testing.T) {
 	}
 }
 
+// A TTL below the zone's floor is refused whole, with what to write.
+func TestTTLBelowTheFloor(t *testing.T) {
+	r := newRig(t, Options{})
+	changes := r.names(2, true)
+	r.api.MinTTL = 60
+	for i := range changes {
+		changes[i].After.TTL = 30
+	}
+	_, err := r.p.Apply(t.Context(), zoneName, changes)
+	wellFormed(t, r, err, dnsproviders.ErrRejected)
+	var e *dnsproviders.Error
+	if !errors.As(err, &e) || !strings.Contains(e.Hint, "write ttl: 60s") || !strings.Contains(e.Detail, "TTL must be between 60 and") || r.standing(changes) != "old" {
+		t.Errorf("%v, hint %q, %s", err, e.Hint, r.standing(changes))
+	}
+	for i := range changes {
+		changes[i].After.TTL = 60
+	}
+	if _, err := r.p.Apply(t.Context(), zoneName, changes); err != nil || r.standing(changes) != "new" {
+		t.Errorf("%v, %s", err, r.standing(changes))
+	}
+}
+
 func TestLaterBatchFailsIsPartial(t *testing.T) {
 	r := newRig(t, Options{})
 	r.api.Plan = "free"

@@ -35,6 +35,8 @@ type envelope struct {
 type apiError struct {
 	Code    int    `json:"code"`
 	Message string `json:"message"`
+	// Chain are the reasons behind it: 1004 is "DNS Validation Error", whatever it is.
+	Chain []apiError `json:"error_chain"`
 }
 
 type pageInfo struct {
@@ -68,6 +70,9 @@ func apiText(es []apiError) string {
 	var parts []string
 	for _, e := range es {
 		parts = append(parts, fmt.Sprintf("%s (code %d)", e.Message, e.Code))
+		if why := apiText(e.Chain); why != "" {
+			parts = append(parts, why)
+		}
 	}
 	return strings.Join(parts, "; ")
 }

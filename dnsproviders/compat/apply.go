@@ -131,7 +131,7 @@ func (o *op) writable(now dnsproviders.RRset, c dnsproviders.Change, canon []dns
 	case (len(now.Values) == 0 || len(c.After.Values) == 0) && !deletes:
 		return fmt.Errorf("%s would be created or removed, and module %s cannot remove", what, m.Name)
 	case len(c.After.Values) > 0 && c.After.TTL < m.MinTTL && c.After.TTL != now.TTL:
-		return fmt.Errorf("%s would get TTL %d, and %s has none below %d", what, c.After.TTL, m.Name, m.MinTTL)
+		return fmt.Errorf("%s would get TTL %d s, and %s has none below %d s: write ttl: %ds, or more, at its domains", what, c.After.TTL, m.Name, m.MinTTL, m.MinTTL)
 	}
 	for _, other := range canon {
 		if other.Before.Name == c.Before.Name && (other.Before.Type == "CNAME") != (c.Before.Type == "CNAME") {

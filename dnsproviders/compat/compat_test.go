@@ -51,7 +51,7 @@ func TestWhatIsRefused(t *testing.T) {
 		"several after":  {one, []dnsproviders.Change{suite.Change(n, "A", 60, []string{suite.OldV4}, []string{suite.NewV4, "198.51.100.21"})}, "several values"},
 		"removal":        {keep, []dnsproviders.Change{suite.Change(n, "AAAA", 60, []string{suite.OldV6}, nil)}, "cannot remove"},
 		"no way back":    {keep, []dnsproviders.Change{suite.Change(n, "AAAA", 60, nil, []string{suite.NewV6})}, "cannot remove"},
-		"below a floor":  {floor, []dnsproviders.Change{suite.Change(n, "A", 60, []string{suite.OldV4}, []string{suite.NewV4})}, "below 3600"},
+		"below a floor":  {floor, []dnsproviders.Change{suite.Change(n, "A", 60, []string{suite.OldV4}, []string{suite.NewV4})}, "TTL 60 s, and memory has none below 3600 s: write ttl: 3600s"},
 		"type change":    {nil, []dnsproviders.Change{suite.Change(n, "A", 60, []string{suite.OldV4}, nil), suite.Change(n, "CNAME", 60, nil, []string{"standby.example.test"})}, "hole"},
 		"foreign zone":   {nil, []dnsproviders.Change{suite.Change("www.elsewhere.test", "A", 60, []string{suite.OldV4}, []string{suite.NewV4})}, "not in zone"},
 		"https":          {nil, []dnsproviders.Change{suite.Change(n, "HTTPS", 60, []string{`1 . alpn="h2"`}, []string{`1 . alpn="h3"`})}, "does not keep all parameters"},

@@ -113,7 +113,7 @@ func judge(o *byrecord.Op, ans byrecord.Answer, e *apiError) *byrecord.Failure {
 		mk(dnsproviders.ErrRejected, "a record that equals the wanted one is there already (perhaps paused), or the record is gone")
 		f.NotDone, f.Already = true, true
 	case e.family("LimitExceeded.RecordTtlLimit"):
-		mk(dnsproviders.ErrRejected, "the zone's edition takes no TTL as low as this (600 s on the free one): raise ttl (and switch_ttl) of the domains")
+		mk(dnsproviders.ErrRejected, "the zone's edition takes no TTL as low as this: write ttl: 600s (the free edition's lowest), or more, at its domains, switch_ttl alike, and plan anew")
 		f.NotDone = true
 	case e.family("InternalError"), e.family("FailedOperation.UnknowError"), e.family("InvalidParameter.OperateFailed"),
 		strings.HasPrefix(e.Code, "InvalidParameter.BatchRecord") && strings.HasSuffix(e.Code, "ActionError"):

@@ -50,6 +50,8 @@ type Cloudflare struct {
 	MaxPage int
 	// Latency is added to every answer.
 	Latency time.Duration
+	// MinTTL is the least TTL that the zone takes, besides 1 (automatic); 0 = any.
+	MinTTL uint32
 	// Stale is how many lists after a batch still show the state before it.
 	Stale int
 
@@ -314,6 +316,9 @@ func (c *Cloudflare) batch(z *Zone, b batchBody) answer {
 				return apiError{404, 81044, "Record does not exist."}
 			}
 			apply(r, p)
+			if r.TTL != 1 && r.TTL < c.MinTTL {
+				return apiError{400, 9021, fmt.Sprintf("TTL must be between %d and 86400 seconds, or 1 for Automatic.", c.MinTTL)}
+			}
 			patched = append(patched, show(*r))
 		}
 		for _, p := range b.Posts {
@@ -332,6 +337,11 @@ func (c *Cloudflare) batch(z *Zone, b batchBody) answer {
 		return nil
 	})
 	if e, isAPI := err.(apiError); isAPI { //nolint:errorlint // made above
+		if e.code == 9021 { // a reason within another
+			a := fail(e.status, 0, "")
+			a.body["errors"] = []map[string]any{{"code": 1004, "message": "DNS Validation Error", "error_chain": []map[string]any{{"code": e.code, "message": e.msg}}}}
+			return a
+		}
 		return fail(e.status, e.code, e.msg)
 	}
 	return ok(map[string]any{"deletes": deleted, "patches": patched, "posts": posted, "puts": []any{}})
