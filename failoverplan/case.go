@@ -1,6 +1,9 @@
 package failoverplan
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Case is what kind of failure the serving site has (mission A4).
 type Case string
@@ -66,8 +69,11 @@ func Judge(t *Topology, s *Situation) Judgement {
 		j.Case = CaseIsolated
 		j.Because = append(j.Because, "we cannot see enough to tell which case it is")
 	}
-	j.Because = append(j.Because, explain(j.Serving, business)...)
-	j.Because = append(j.Because, explain(j.DataSite, data)...)
+	why, more := explain(j.Serving, business), explain(j.DataSite, data)
+	if business.State == Up && data.State != Up { // a low screen shows the first alone
+		why, more = more, why
+	}
+	j.Because = slices.Concat(j.Because, why, more)
 	return j
 }
 

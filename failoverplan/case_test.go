@@ -42,6 +42,18 @@ func TestJudgeEveryPair(t *testing.T) {
 	}
 }
 
+// A low screen shows the first reason alone.
+func TestJudgeTellsWhatIsBrokenFirst(t *testing.T) {
+	for _, down := range []PlatformKind{Business, Data} {
+		topo := testTopology()
+		s := testWorld(topo, "primary", "primary")
+		s.setPlatform("primary", down, Down)
+		if j := Judge(topo, s); j.Because[0] != "primary/"+string(down)+" is down" {
+			t.Errorf("%s: %q", down, j.Because)
+		}
+	}
+}
+
 func TestJudgeGatewayDownIsBusinessDown(t *testing.T) {
 	topo := testTopology()
 	s := testWorld(topo, "primary", "primary")
