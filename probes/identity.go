@@ -114,7 +114,16 @@ func (i Identity) Recognise(kind string, f Facts) (Identity, []Change) {
 	}
 	if kind == "mysql" && (f.Position != "" || f.Extra[positionKey] == positionNone) {
 		next.Position = f.Position
-		if n, err := Missing(f.Position, i.Position); err == nil && n > 0 {
+		n, err := Missing(f.Position, i.Position)
+		switch {
+		case err != nil && !readable(f.Position):
+			next.Position = i.Position // what cannot be read says nothing
+		case err != nil && readable(i.Position):
+			out = append(out, Change{
+				What: "position", Was: i.Position, Is: f.Position, Lost: true,
+				Means: "its transactions are numbered in the way of the other family: another server answers under this address",
+			})
+		case n > 0:
 			out = append(out, Change{
 				What: "position", Was: i.Position, Is: f.Position, Lost: true,
 				Means: fmt.Sprintf("%d transactions that it had are not there any more: it was replaced, or restored from a copy", n),
@@ -122,6 +131,11 @@ func (i Identity) Recognise(kind string, f Facts) (Identity, []Change) {
 		}
 	}
 	return next, out
+}
+
+func readable(position string) bool {
+	_, err := ParseGTID(position)
+	return err == nil
 }
 
 // WithoutRuns forgets the ids that change with every start, such as a job's: whoever has

@@ -28,6 +28,9 @@ func TestRecognise(t *testing.T) {
 		{"MariaDB, restarted with its data", "mysql", facts("primary", "1-1-50", "server_id", "1", "started", "2026-01-02T03:04:05Z"), facts("primary", "1-1-50", "server_id", "1", "started", "2026-01-02T03:06:05Z"), []string{"started"}},
 		{"MariaDB, restarted without its data", "mysql", facts("primary", "1-1-50", "server_id", "1", "started", "2026-01-02T03:04:05Z"), facts("primary", "", "server_id", "1", positionKey, positionNone, "started", "2026-01-02T03:06:05Z"), []string{"started", "!position"}},
 		{"MySQL, its seconds rounded differently", "mysql", facts("primary", "", "started", "2026-01-02T03:04:05Z"), facts("primary", "", "started", "2026-01-02T03:04:06Z"), nil},
+		{"the other family under one address", "mysql", facts("primary", "1-1-50"), facts("primary", a1+":1-9"), []string{"!position"}},
+		{"the other family, the other way", "mysql", facts("primary", a1+":1-9"), facts("primary", "1-1-50"), []string{"!position"}},
+		{"a position that cannot be read", "mysql", facts("primary", "1-1-50"), facts("primary", "what"), nil},
 		{"no position told", "mysql", facts("primary", "1-1-50"), facts("primary", ""), nil},
 		{"a Redis that was restarted with its data", "redis", facts("primary", "9", "run_id", "a", "replid", "h"), facts("primary", "9", "run_id", "b", "replid", "h"), []string{"run_id"}},
 		{"a Redis that lost its data", "redis", facts("primary", "9", "run_id", "a", "replid", "h"), facts("primary", "0", "run_id", "b", "replid", "k"), []string{"!replid", "run_id"}},
@@ -88,6 +91,15 @@ func TestRecogniseRemembersOverSilence(t *testing.T) {
 	}
 	if _, changes = i.Recognise("kafka", Facts{Extra: map[string]string{"cluster_id": "b"}}); len(changes) != 1 {
 		t.Errorf("changes %v, want the other cluster", changes)
+	}
+}
+
+// A position that cannot be read does not take the place of the one that is remembered.
+func TestRecogniseRemembersOverGarbage(t *testing.T) {
+	i, _ := Identity{}.Recognise("mysql", Facts{Position: "1-1-50"})
+	i, _ = i.Recognise("mysql", Facts{Position: "what"})
+	if _, changes := i.Recognise("mysql", Facts{Position: "1-1-2"}); len(changes) != 1 || !changes[0].Lost {
+		t.Errorf("48 transactions are gone, and it is told as %v", changes)
 	}
 }
 

@@ -184,6 +184,9 @@ func (a *mysqlAsker) read(ctx context.Context, c *conv, sc *mysqlConn, st *mysql
 	if row == nil {
 		return fmt.Errorf("%w: no row for the version", errGarbage)
 	}
+	if row["version"] == "" || row["read_only"] == "" {
+		return fmt.Errorf("%w: no version or no read_only in the answer", errGarbage)
+	}
 	st.version, st.readOnly = row["version"], truthy(row["read_only"])
 	if err := a.readSelf(ctx, c, sc, st); lost(ctx, err) {
 		return err
@@ -252,8 +255,9 @@ func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *mysqlConn, s
 	if !st.maria() {
 		row, err := a.row(ctx, c, sc, "SELECT @@global.gtid_executed AS executed")
 		if err == nil {
-			st.position = squeeze(row["executed"])
-			st.nothingYet = st.position == ""
+			executed, told := row["executed"]
+			st.position = squeeze(executed)
+			st.nothingYet = told && st.position == ""
 		}
 		return err
 	}
@@ -265,7 +269,8 @@ func (a *mysqlAsker) readPosition(ctx context.Context, c *conv, sc *mysqlConn, s
 	if st.position == "" {
 		st.position = squeeze(row["binlog_pos"])
 	}
-	st.nothingYet = st.position == ""
+	_, told := row["binlog_pos"]
+	st.nothingYet = told && st.position == ""
 	st.applied = squeeze(row["slave_pos"])
 	return nil
 }

@@ -77,6 +77,9 @@ func (st *mysqlState) replicaState() string {
 	}
 }
 
+// ReplicationHidden in Facts.Extra says why it is not known whether a database follows another.
+const ReplicationHidden = "replication"
+
 func (st *mysqlState) facts(c *conv) {
 	f := &c.facts
 	f.Version, f.ReadOnly, f.Position = st.version, ptr(st.readOnly), st.position
@@ -87,7 +90,7 @@ func (st *mysqlState) facts(c *conv) {
 		c.extra(k, v)
 	}
 	if st.replicaErr != "" {
-		c.extra("replication", "cannot see it: "+st.replicaErr+" (grant REPLICA MONITOR or REPLICATION CLIENT to "+c.t.User+")")
+		c.extra(ReplicationHidden, "cannot see it: "+st.replicaErr+" (grant REPLICA MONITOR or REPLICATION CLIENT to "+c.t.User+")")
 	}
 	if st.replica == nil {
 		if st.replicaErr == "" {

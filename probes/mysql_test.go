@@ -70,6 +70,16 @@ func TestMySQLJudgement(t *testing.T) {
 		detail  string
 		check   func(*testing.T, Result)
 	}{
+		"read-only or not is not told": {map[string]myAnswer{
+			qHead: {cols: []string{"version", "read_only"}, vals: []any{"10.11.19-MariaDB-log", nil}}, qMaria: mariaAt("1-1-100", "1-1-100", ""), qReplica: {},
+		}, RoleSource, StatusDown, "answers, but not as mysql: unreadable answer: no version or no read_only", nil},
+		"positions that are not told": {map[string]myAnswer{
+			qHead: mariaHead("0"), qMaria: {cols: []string{"current_pos", "binlog_pos", "slave_pos"}, vals: []any{nil, nil, nil}}, qReplica: {},
+		}, RoleSource, StatusUp, "takes writes", func(t *testing.T, r Result) {
+			if v, ok := r.Facts.Extra[positionKey]; ok {
+				t.Errorf("nothing was told of the position, and it is %q", v)
+			}
+		}},
 		"source": {source, RoleSource, StatusUp, "takes writes", func(t *testing.T, r Result) {
 			if r.Facts.Role != "primary" || *r.Facts.ReadOnly || r.Facts.Position != "1-1-100" || r.Facts.Version != "10.11.19-MariaDB-log" {
 				t.Errorf("facts %+v", r.Facts)

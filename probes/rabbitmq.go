@@ -299,6 +299,13 @@ func (a *rabbitAsker) alarms(ctx context.Context, c *conv, f *findings) error {
 	}
 	switch r.code {
 	case http.StatusOK:
+		var doc struct {
+			Status string `json:"status"`
+		}
+		if err := guard.JSON(r.body, &doc); err != nil || doc.Status != "ok" {
+			c.expected(`{"status":"ok"}`)
+			return joinErr(errGarbage, errors.New("no status ok in the answer about alarms"))
+		}
 		return nil
 	case http.StatusServiceUnavailable:
 		c.expected("no alarm")

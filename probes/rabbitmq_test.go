@@ -180,6 +180,8 @@ func TestRabbitMQ(t *testing.T) {
 		{"it hangs up at the login", func(f *fakeRabbit, _ *Target) { f.hangsUp = true }, nil, 0, StatusUnknown, "wrong password for duty"},
 		{"the same, and management takes the password", func(f *fakeRabbit, _ *Target) { f.hangsUp = true }, fine, 0, StatusDown, "hangs up at the login, and the password of duty is right"},
 		{"the same, and management does not", func(f *fakeRabbit, _ *Target) { f.hangsUp = true }, docs{"/api/health/checks/alarms": 401}, 0, StatusUnknown, "wrong password for duty"},
+		{"something else at the place of management", nil, docs{"/api/health/checks/alarms": `<html>log in</html>`}, 0, StatusDegraded, "its management API does not answer: answers, but not as rabbitmq"},
+		{"management says nothing of alarms", nil, docs{"/api/health/checks/alarms": `{}`}, 0, StatusDegraded, "no status ok in the answer about alarms"},
 		{"management is gone", nil, docs{"/api/health/checks/alarms": 502}, 0, StatusDegraded, "its management API does not answer: answered 502"},
 		{"management wants another account", nil, docs{"/api/health/checks/alarms": 401}, 0, StatusUp, "alarms not visible: give duty the tag monitoring"},
 		{"refused over AMQP, management fine", func(_ *fakeRabbit, tg *Target) { tg.Address = nobodyListens(t) }, fine, 0, StatusDown, "refused: nothing listens"},

@@ -113,6 +113,30 @@ func TestStuckTargetIsAloneWithItsTrouble(t *testing.T) {
 	})
 }
 
+// What an earlier process saw is no state of now once the first question has got no answer.
+func TestRememberedAndStuckIsStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stuck := good()
+		stuck.stuck = make(chan struct{})
+		m := New([]Target{{"stuck", stuck}}, Options{Jitter: half})
+		m.Restore(map[string]Remembered{"stuck": {State: failoverplan.Up, Since: time.Now().Add(-time.Hour)}})
+		if st := state(m, "stuck"); st.State != failoverplan.Up || st.Detail != "remembered from before, not asked yet" {
+			t.Errorf("before it was asked: %+v", st)
+		}
+		stop := run(t, m)
+		time.Sleep(5 * time.Second)
+		if st := state(m, "stuck"); st.State != failoverplan.Stale || st.Settled || st.Rule != "no answer since the start; remembered from before: up" {
+			t.Errorf("asked, and no answer: %+v", st)
+		}
+		close(stuck.stuck)
+		time.Sleep(1500 * time.Millisecond)
+		if st := state(m, "stuck"); st.State != failoverplan.Up {
+			t.Errorf("after it came back: %+v", st)
+		}
+		stop()
+	})
+}
+
 func TestSlowTargetHasItsOwnTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		slow := good()

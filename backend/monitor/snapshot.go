@@ -91,6 +91,11 @@ func (e *entry) state(now time.Time, staleAfter, timeout time.Duration) (ts *Tar
 		switch {
 		case e.missed:
 			ts.Detail = fmt.Sprintf("the probe is stuck: not back after %s", probes.Human(timeout))
+			if e.restored && v.State != probes.StatusUnknown {
+				// what another process saw, who knows when, is no state of now
+				ts.State, ts.Since, ts.Settled = failoverplan.Stale, time.Time{}, false
+				ts.Rule = fmt.Sprintf("no answer since the start; remembered from before: %s", v.State)
+			}
 		case e.restored:
 			ts.Detail = "remembered from before, not asked yet"
 		default:

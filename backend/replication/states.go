@@ -167,6 +167,10 @@ func (p *pair) mysql() {
 			return
 		}
 	}
+	if hidden := p.dst.Extra[probes.ReplicationHidden]; !follows && hidden != "" {
+		p.say(failoverplan.SyncUnknown, UnknownLag, "whether %s follows anybody is not known: %s", p.s.To, hidden)
+		return
+	}
 	if !follows {
 		p.say(failoverplan.Stopped, UnknownLag, "%s follows nobody", p.s.To)
 		if p.live && p.src.Position != "" {

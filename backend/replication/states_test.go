@@ -120,6 +120,7 @@ func TestStatesMySQL(t *testing.T) {
 		{"the replica is down", src("1-1-100", ""), said{state: failoverplan.Down}, failoverplan.SyncUnknown, UnknownLag, "standby does not answer"},
 		{"a fenced source still counts", said{Facts: probes.Facts{Position: "1-1-100", ReadOnly: ptr(true)}, state: failoverplan.Down}, replica("1-1-100", "1-1-100", "streaming", nil), failoverplan.Streaming, 0, ""},
 		{"no positions", src("", ""), replica("", "", "streaming", ptr(0.0)), failoverplan.Streaming, UnknownLag, "no GTID position"},
+		{"following is hidden", src("1-1-100", ""), said{Facts: probes.Facts{Position: "1-1-100", Extra: map[string]string{probes.ReplicationHidden: "cannot see it: not allowed"}}}, failoverplan.SyncUnknown, UnknownLag, "whether standby follows anybody is not known: cannot see it"},
 		{"garbage", src("what", ""), replica("1-1-1", "", "streaming", ptr(0.0)), failoverplan.Streaming, UnknownLag, "cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
