@@ -86,8 +86,15 @@ func TestTTLFloorOfOneProvider(t *testing.T) {
 		live, floor, want uint32
 		told              bool
 	}{
-		{3600, 60, 60, true}, {60, 60, 60, true}, {1, 60, 60, true}, {600, 600, 600, true},
-		{45, 60, 45, true}, {30, 600, 30, false}, {5, 600, 30, false}, {60, 0, 30, false}, {60, 20, 30, false},
+		{3600, 60, 60, true},
+		{60, 60, 60, true},
+		{1, 60, 60, true},
+		{600, 600, 600, true},
+		{45, 60, 45, true},
+		{30, 600, 30, false},
+		{5, 600, 30, false},
+		{60, 0, 30, false},
+		{60, 20, 30, false},
 	} {
 		topo := testTopology()
 		r := request(topo, testWorld(topo, "primary", "primary"), Failover)
