@@ -47,9 +47,11 @@ func zhJudged() map[string]string {
 		"TTLs are not lowered first: this is no planned switch, and nobody waits":                                                         "不先降低 TTL: 这不是计划内切换, 不等待",
 		"no TTL has to be lowered first: all are short enough":                                                                            "无需先降低 TTL: 都足够短",
 		"only some stations move and nothing is down: stores and feeds stay where they are":                                               "只迁移部分航站, 且没有故障: 存储和上游不动",
+
 		"nothing is watched here":                                        "这里没有监视对象",
 		"business data is written at %s, the feeds arrive at %s":         "业务数据写在 {1}, 上游到达 {2}",
 		"the links get the replication accounts that are configured now": "链路改用现在配置的复制账号",
+
 		"wrong request": "请求有误",
 		"%q cannot be left out: it is no name of the stations %v; `dutyops dns check` lists the names": "{1} 不能列为不参与: 它不是航站 {2} 的域名; `dutyops dns check` 列出域名",
 		"%s is left out twice": "{1} 被两次列为不参与",

@@ -18,6 +18,7 @@ func zhStores() map[string]string {
 		"%.1f s":                  "{1} 秒",
 		"%d transactions received and not applied":                 "已收到未应用的事务 {1} 个",
 		"%s, replication not visible (missing privilege)":          "{1}, 看不到复制 (缺少权限)",
+		"no version or no read_only in the answer":                 "应答中没有 version 或 read_only",
 		"should be a replica, but takes writes (read_only is off)": "本应是副本, 却可写 (read_only 已关闭)",
 		"should be a replica, but follows nobody":                  "本应是副本, 却未跟随任何一方",
 		"TLS: the server does not offer it":                        "TLS: 服务器不提供",
@@ -142,12 +143,15 @@ func zhStreams() map[string]string {
 		// RabbitMQ
 		"takes logins":                    "可登录",
 		"takes logins, %d messages in %s": "可登录, {2} 中有 {1} 条消息",
+
 		"takes logins, but its management API does not answer": "可登录, 但管理 API 不应答",
-		"takes no messages":     "不接收消息",
+		"takes no messages":                       "不接收消息",
+		"no status ok in the answer about alarms": "告警应答中没有 status ok",
 		"no alarm":              "没有告警",
 		"an alarm is in effect": "有告警生效",
-		"%s alarm at %s":        "{2} 上的 {1} 告警",
-		"alarms not visible":    "看不到告警",
+
+		"%s alarm at %s":     "{2} 上的 {1} 告警",
+		"alarms not visible": "看不到告警",
 		"alarms not visible: give %s the tag monitoring":           "看不到告警: 请给 {1} 加上 monitoring 标签",
 		"a connection made earlier still works":                    "先前建立的连接仍可用",
 		"greeted, but the login did not end in time":               "已问候, 但登录未及时完成",

@@ -3,6 +3,8 @@ package i18n
 // zhReplicated are what is told of the copies: how far each is, and whether that is known.
 func zhReplicated() map[string]string {
 	return map[string]string{
+		"whether %s follows anybody is not known": "不知道 {1} 是否在跟随其他存储",
+
 		"the policy asks for sync, but there is no driver for rabbitmq": "策略要求同步, 但 rabbitmq 没有驱动",
 		"%s does not answer":                               "{1} 不应答",
 		"%s does not answer, so nothing is known of it":    "{1} 不应答, 因此情况不明",
