@@ -60,17 +60,22 @@ func (j *Job) alive(ctx context.Context) ([]jobState, error) {
 	var jobs []jobState
 	// jobs that have ended stay listed, and there may be very many; half a list is an error,
 	// as the other half may hold one that writes
-	err := j.api.call(ctx, http.MethodGet, "/jobs/overview", nil, list{"jobs", func(raw json.RawMessage) error {
+	err := j.api.call(ctx, http.MethodGet, "/jobs/overview", nil, list{"jobs", j.taker(&jobs)})
+	return jobs, err
+}
+
+// taker keeps of a list of jobs those of our name that have not ended.
+func (j *Job) taker(jobs *[]jobState) func(json.RawMessage) error {
+	return func(raw json.RawMessage) error {
 		var x jobState
 		if err := guard.JSON(raw, &x); err != nil {
 			return err
 		}
 		if x.Name == j.conf.Name && !ended(x.State) {
-			jobs = append(jobs, jobState{ID: fit(x.ID), Name: x.Name, State: fit(x.State)})
+			*jobs = append(*jobs, jobState{ID: fit(x.ID), Name: x.Name, State: fit(x.State)})
 		}
 		return nil
-	}})
-	return jobs, err
+	}
 }
 
 // Running finds the job; ok is false when none of that name is alive. A job that is
@@ -128,16 +133,14 @@ func (j *Job) stop(ctx context.Context, x jobState) (string, error) {
 		if err := j.api.call(ctx, http.MethodGet, "/jobs/"+url.PathEscape(x.ID)+"/savepoints/"+url.PathEscape(started.Request), nil, &st); err != nil {
 			return false, "", err
 		}
-		if st.Status.ID != "COMPLETED" {
+		where, failure, done := st.outcome()
+		switch {
+		case !done:
 			return false, "savepoint " + fit(st.Status.ID), nil
+		case failure != "":
+			return false, "", fmt.Errorf("%s: savepoint of job %s: %w: %s", j.api.name, x.ID, ErrFailed, failure)
 		}
-		if st.Operation.Failure.Trace != "" || st.Operation.Location == "" {
-			return false, "", fmt.Errorf("%s: savepoint of job %s: %w: %s (cancel it to go on without one)", j.api.name, x.ID, ErrFailed, firstLine(st.Operation.Failure.Trace))
-		}
-		path = st.Operation.Location
-		if fitting := guard.Text(path, maxPath); fitting != path {
-			return false, "", fmt.Errorf("%s: savepoint of job %s: %w: its path cannot be one: %s", j.api.name, x.ID, ErrFailed, fit(path))
-		}
+		path = where
 		return true, path, nil
 	})
 	if err != nil {
@@ -160,6 +163,20 @@ type savepointStatus struct {
 			Trace string `json:"stack-trace"`
 		} `json:"failure-cause"`
 	} `json:"operation"`
+}
+
+// outcome is where the savepoint is, or why there is none; done is false while it is made.
+func (st savepointStatus) outcome() (path, failure string, done bool) {
+	path = st.Operation.Location
+	switch {
+	case st.Status.ID != "COMPLETED":
+		return "", "", false
+	case st.Operation.Failure.Trace != "" || path == "":
+		return "", firstLine(st.Operation.Failure.Trace) + " (cancel it to go on without one)", true
+	case guard.Text(path, maxPath) != path:
+		return "", "its path cannot be one: " + fit(path), true
+	}
+	return path, "", true
 }
 
 // awaitEnd waits until the job has ended: a savepoint completes a moment before that.
