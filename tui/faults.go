@@ -172,7 +172,7 @@ func (s *faultScreen) choose(a *app) tea.Cmd {
 	ks := kindsFor(target, kind, s.kinds)
 	d := &chooseDialog{title: a.tr.T("How does %s break?", target)}
 	for _, k := range ks {
-		d.items = append(d.items, choice{k.Kind, k.WhatUsersSee})
+		d.items = append(d.items, choice{k.Kind, a.told(k.WhatUsersSee)})
 	}
 	d.done = func(a *app, i []int) tea.Cmd {
 		f := backend.Fault{Target: target, Kind: ks[i[0]].Kind}
@@ -239,7 +239,7 @@ func (s *faultScreen) view(a *app, w, h int) []string {
 			applies = applies || x.Kind == k.Kind
 		}
 		if applies {
-			lines := kit.Wrap(k.WhatUsersSee, rw-16)
+			lines := kit.Wrap(a.told(k.WhatUsersSee), rw-16)
 			for i, l := range lines {
 				name := ""
 				if i == 0 {

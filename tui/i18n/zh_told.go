@@ -6,7 +6,7 @@ import "maps"
 // {1:state} one that is itself a word of the catalogue.
 func zhTold() map[string]string {
 	out := map[string]string{}
-	for _, part := range []map[string]string{zhJudged(), zhSteps(), zhGates(), zhNames(), zhRunning(), zhWorld(), zhProbed(), zhStores(), zhStreams(), zhAges(), zhReplicated()} {
+	for _, part := range []map[string]string{zhJudged(), zhSteps(), zhGates(), zhNames(), zhRunning(), zhWorld(), zhProbed(), zhStores(), zhStreams(), zhAges(), zhReplicated(), zhRefused(), zhFaults(), zhChecked()} {
 		maps.Copy(out, part)
 	}
 	return out

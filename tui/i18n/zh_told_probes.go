@@ -141,25 +141,22 @@ func zhStreams() map[string]string {
 		"answers, but not as flink: no task managers in the overview":    "有应答, 但不像 flink: 概览中没有 task manager",
 
 		// RabbitMQ
-		"takes logins":                    "可登录",
-		"takes logins, %d messages in %s": "可登录, {2} 中有 {1} 条消息",
-
-		"takes logins, but its management API does not answer": "可登录, 但管理 API 不应答",
-		"takes no messages":                       "不接收消息",
-		"no status ok in the answer about alarms": "告警应答中没有 status ok",
-		"no alarm":              "没有告警",
-		"an alarm is in effect": "有告警生效",
-
-		"%s alarm at %s":     "{2} 上的 {1} 告警",
-		"alarms not visible": "看不到告警",
-		"alarms not visible: give %s the tag monitoring":           "看不到告警: 请给 {1} 加上 monitoring 标签",
+		"no alarm":                                                 "没有告警",
+		"takes logins":                                             "可登录",
+		"%s alarm at %s":                                           "{2} 上的 {1} 告警",
+		"takes no messages":                                        "不接收消息",
+		"alarms not visible":                                       "看不到告警",
+		"an alarm is in effect":                                    "有告警生效",
+		"queue %s does not exist":                                  "队列 {1} 不存在",
+		"whom our certificate names":                               "我们证书所指的账号",
+		"takes logins, %d messages in %s":                          "可登录, {2} 中有 {1} 条消息",
+		"no status ok in the answer about alarms":                  "告警应答中没有 status ok",
 		"a connection made earlier still works":                    "先前建立的连接仍可用",
 		"greeted, but the login did not end in time":               "已问候, 但登录未及时完成",
 		"cannot ask: %s may not use the virtual host":              "无法询问: {1} 无权使用该虚拟主机",
-		"queue %s does not exist":                                  "队列 {1} 不存在",
-		"whom our certificate names":                               "我们证书所指的账号",
+		"alarms not visible: give %s the tag monitoring":           "看不到告警: 请给 {1} 加上 monitoring 标签",
+		"takes logins, but its management API does not answer":     "可登录, 但管理 API 不应答",
 		"address (AMQP, host:port) or url (management) is missing": "缺少 address (AMQP, host:port) 或 url (管理接口)",
-
 		"greets, but the login takes longer than %s: slow, or a wrong password for %s":              "有问候, 但登录超过 {1}: 很慢, 或 {2} 的密码不对",
 		"hangs up at the login, and the password of %s is right: its management interface takes it": "登录时挂断, 而 {1} 的密码是对的: 它的管理接口接受",
 

@@ -303,7 +303,7 @@ func (s *session) fault(ctx context.Context) error {
 	kinds := s.face.Sandbox().Kinds()
 	var titles []string
 	for _, k := range kinds {
-		titles = append(titles, k.Kind+": "+k.WhatUsersSee)
+		titles = append(titles, k.Kind+": "+s.told(k.WhatUsersSee))
 	}
 	i, err := s.choose(ctx, s.tr.T("How does it break?"), titles)
 	if err != nil || i < 0 {
