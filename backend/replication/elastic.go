@@ -204,12 +204,9 @@ func (x extent) String() string {
 
 // extent refreshes first, so that what was written is counted.
 func (s *elasticStore) extent(ctx context.Context) (extent, error) {
-	err := s.api.call(ctx, http.MethodPost, s.path("/_refresh"), nil, nil)
-	if noIndex(err) {
+	refreshed := s.api.call(ctx, http.MethodPost, s.path("/_refresh"), nil, nil)
+	if noIndex(refreshed) {
 		return extent{}, nil
-	}
-	if err != nil && !isStatus(err, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusBadRequest) {
-		return extent{}, err
 	}
 	var c struct {
 		Count *int64 `json:"count"`
@@ -218,8 +215,12 @@ func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 	if err := s.api.call(ctx, http.MethodGet, s.path("/_count"), nil, &c); err != nil {
 		return extent{}, err
 	}
+	// A refresh waits a minute for a shard that no node holds: who counts knows what is wrong.
 	if err := s.whole(c.answered); err != nil {
 		return extent{}, err
+	}
+	if refreshed != nil && !isStatus(refreshed, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusBadRequest) {
+		return extent{}, refreshed
 	}
 	if c.Count == nil {
 		return extent{}, fmt.Errorf("%s: %w: the answer of _count holds no count", s.e.Target(), ErrUnreachable)
