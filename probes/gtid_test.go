@@ -111,3 +111,11 @@ func FuzzGTID(f *testing.F) {
 		}
 	})
 }
+
+// Intervals that touch are one, or a set of many small ones would outgrow its bounds.
+func TestGTIDTouchingIntervalsAreOne(t *testing.T) {
+	const u = "3e11fa47-71ca-11e1-9e33-c80aa9429562"
+	if got, err := Union(u+":1-5", u+":6-9:11"); err != nil || got != u+":1-9:11" {
+		t.Errorf("%s, %v", got, err)
+	}
+}

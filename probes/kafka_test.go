@@ -170,6 +170,19 @@ func TestKafkaEndsOfAPart(t *testing.T) {
 	}
 }
 
+func TestKafkaNoEndsAtAll(t *testing.T) {
+	c, brokers := kafkaCluster(t, kfake.NumBrokers(1))
+	c.ControlKey(int16(kmsg.ListOffsets), func(kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		return nil, io.ErrUnexpectedEOF, true // hangs up
+	})
+	r := ask(t, must(t, Target{Kind: "kafka", Brokers: brokers, Topics: []string{"flight.messages"}}), 2*time.Second)
+	wantAnswer(t, r, StatusDegraded, "answers, but the end offsets could not be read")
+	if r.Facts.Extra[OffsetsLack] != "2 of 2 partitions did not tell their end" {
+		t.Errorf("said of the offsets: %q", r.Facts.Extra[OffsetsLack])
+	}
+}
+
 func TestKafkaTopicNotInTheAnswer(t *testing.T) {
 	c, brokers := kafkaCluster(t, kfake.MaxVersions(kversion.V3_0_0()))
 	metadataWith(t, c, func(r *kmsg.MetadataResponse) { r.Topics = nil })

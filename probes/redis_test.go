@@ -106,6 +106,16 @@ func TestRedis(t *testing.T) {
 				t.Errorf("facts %+v", f)
 			}
 		}},
+		{"replica whose link was down", strings.Replace(slave, "link_status:up", "link_status:up\nmaster_link_down_since_seconds:12", 1), "", nil, RoleReplica, StatusUp, "link up", func(t *testing.T, f Facts) {
+			if f.LagSeconds != nil {
+				t.Errorf("a link that is up, and %v s of lag", *f.LagSeconds)
+			}
+		}},
+		{"a history without a former one", master + "master_replid:a\nmaster_replid2:" + strings.Repeat("0", 40) + "\n", "", nil, RoleSource, StatusUp, "primary", func(t *testing.T, f Facts) {
+			if f.Extra[RedisHistory] != "a" || f.Extra[redisFormer] != "" {
+				t.Errorf("facts %v", f.Extra)
+			}
+		}},
 		{"first copy", strings.Replace(strings.Replace(slave, "link_status:up", "link_status:down", 1), "in_progress:0", "in_progress:1", 1), "", nil, RoleReplica, StatusDegraded, "copying everything", nil},
 		{"a source that is a replica", slave, "", nil, RoleSource, StatusDown, "is a replica of 127.0.0.1:16379 and refuses writes", nil},
 		{"a replica that follows nobody", master, "", nil, RoleReplica, StatusDegraded, "should be a replica, but follows nobody", nil},

@@ -54,6 +54,7 @@ func TestElasticsearch(t *testing.T) {
 		{"some shards failed", merged(good, docs{"/messages/_search": `{"_shards":{"total":5,"successful":3,"failed":2},"hits":{"total":7}}`}), nil, StatusDegraded, "2 of 5 shards"},
 		{"red, a shard of the index is nowhere", merged(good, merged(health("red"), missing)), nil, StatusDown, "part of the data cannot be read"},
 		{"a shard is nowhere", merged(good, missing), nil, StatusDegraded, "1 of 2 shards failed to answer"},
+		{"a shard failed at one copy", merged(good, docs{"/messages/_search": `{"_shards":{"total":2,"successful":2,"failed":1},"hits":{"total":7}}`}), nil, StatusDegraded, "1 of 2 shards failed to answer"},
 		{"the search was cut short", merged(good, docs{"/messages/_search": `{"timed_out":true,"_shards":{"total":1,"successful":1,"failed":0},"hits":{"total":{"value":7}}}`}), nil, StatusDegraded, "cut short"},
 		{"red, the search was cut short", merged(good, merged(health("red"), docs{"/messages/_search": `{"timed_out":true,"_shards":{"total":1,"successful":1},"hits":{"total":7}}`})), nil, StatusDown, "cluster is red"},
 		{"health not in time", merged(good, docs{"/_cluster/health": `{"status":"green","timed_out":true}`}), nil, StatusDegraded, "could not tell its health in time"},

@@ -131,3 +131,27 @@ func BenchmarkSettle2000(b *testing.B) {
 		}
 	}
 }
+
+// A probe that once did not come back in time is asked like any other when it has.
+func TestSettleAfterAProbeThatWasStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := good()
+		stuck := make(chan struct{})
+		f.stuck = stuck
+		m := New([]Target{{"a", f}}, Options{})
+		if err := m.Settle(t.Context()); err != nil || state(m, "a").Late != 1 {
+			t.Fatalf("%+v, %v", state(m, "a"), err)
+		}
+		close(stuck)
+		synctest.Wait()
+		f.mu.Lock()
+		f.stuck, f.status = nil, probes.StatusDown
+		f.mu.Unlock()
+		if err := m.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if st := state(m, "a"); st.State != failoverplan.Down || !st.Settled || f.count() != 4 {
+			t.Errorf("after %d probes: %+v", f.count(), st)
+		}
+	})
+}

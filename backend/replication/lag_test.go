@@ -144,6 +144,16 @@ func TestDeletionsAreNoLag(t *testing.T) {
 	})
 }
 
+// An index that has taken fewer writes than before was made anew: nothing of it is known yet.
+func TestWritesOfAnIndexMadeAnew(t *testing.T) {
+	var w watched
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	w.sinceCopied(110, 85, 100, at, at)
+	if n, deleted, waits := w.sinceCopied(3, 85, 100, at, at); n != 0 || deleted != 0 || waits != 0 {
+		t.Errorf("%d writes, %d deletions, waiting %s", n, deleted, waits)
+	}
+}
+
 // Documents that were not counted are not deleted ones, and equal newest times say nothing then.
 func TestUncountedDocumentsAreUnknown(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)

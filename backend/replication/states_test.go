@@ -121,6 +121,7 @@ func TestStatesMySQL(t *testing.T) {
 		{"a fenced source still counts", said{Facts: probes.Facts{Position: "1-1-100", ReadOnly: ptr(true)}, state: failoverplan.Down}, replica("1-1-100", "1-1-100", "streaming", nil), failoverplan.Streaming, 0, ""},
 		{"no positions", src("", ""), replica("", "", "streaming", ptr(0.0)), failoverplan.Streaming, UnknownLag, "no GTID position"},
 		{"following is hidden", src("1-1-100", ""), said{Facts: probes.Facts{Position: "1-1-100", Extra: map[string]string{probes.ReplicationHidden: "cannot see it: not allowed"}}}, failoverplan.SyncUnknown, UnknownLag, "whether standby follows anybody is not known: cannot see it"},
+		{"no position of the replica", src("1-1-100", ""), replica("", "", "streaming", ptr(0.0)), failoverplan.Streaming, UnknownLag, "no GTID position"},
 		{"garbage", src("what", ""), replica("1-1-1", "", "streaming", ptr(0.0)), failoverplan.Streaming, UnknownLag, "cannot be read"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,6 +161,7 @@ func TestStatesKafka(t *testing.T) {
 		{"stopped", src, dst, mirror("STOPPED", nil), failoverplan.Stopped, UnknownLag, "STOPPED"},
 		{"failed", src, dst, mirror("FAILED", nil), failoverplan.Broken, UnknownLag, "FAILED"},
 		{"absent", src, dst, said{}, failoverplan.Broken, UnknownLag, "does not exist"},
+		{"connect has just missed an answer", src, dst, said{silent: true}, failoverplan.SyncUnknown, UnknownLag, "standby/data/connect does not answer"},
 		{"connect is down", src, dst, said{state: failoverplan.Down}, failoverplan.SyncUnknown, UnknownLag, "standby/data/connect does not answer"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
