@@ -58,3 +58,18 @@ func TestMySQLReadOnlyUntold(t *testing.T) {
 		t.Errorf("IsSource = %v (%s) without a word of it", ok, seen)
 	}
 }
+
+// Of several channels only one would be looked at and ended: what the others bring is not known.
+func TestMySQLSeveralChannels(t *testing.T) {
+	f := &fakeMySQL{version: mysql8, readOnly: true, pos: uuidA + ":1-5", link: streaming(uuidA + ":1-5"), channels: true}
+	_, b, ea, _ := pairOf(t, &fakeMySQL{version: mysql8, pos: uuidA + ":1-5"}, f)
+	if ok, _, err := b.Applied(t.Context()); ok || !errors.Is(err, ErrUnsupported) {
+		t.Errorf("Applied = %v, %v", ok, err)
+	}
+	if ok, _, err := b.Follows(t.Context(), ea); ok || !errors.Is(err, ErrUnsupported) {
+		t.Errorf("Follows = %v, %v", ok, err)
+	}
+	if _, err := b.Promote(t.Context()); !errors.Is(err, ErrUnsupported) || len(f.log) != 0 {
+		t.Errorf("Promote: %v, did %v", err, f.log)
+	}
+}

@@ -25,6 +25,7 @@ type fakeMySQL struct {
 	version  string
 	readOnly bool
 	untold   bool   // read_only is NULL
+	channels bool   // it follows over two of them
 	super    bool   // super_read_only
 	pos      string // what it holds
 	slavePos string // gtid_slave_pos
@@ -125,6 +126,9 @@ func (c *fakeConn) QueryContext(_ context.Context, q string, _ []driver.NamedVal
 				row = append(row, v)
 			}
 			r.rows = append(r.rows, row)
+			if f.channels {
+				r.rows = append(r.rows, row)
+			}
 		}
 		return r, nil
 	}
