@@ -27,6 +27,9 @@ func TestMySQLFenced(t *testing.T) {
 		if ok, seen, err := b.Fenced(t.Context()); err != nil || ok != c.want || !strings.Contains(seen, "read_only=") {
 			t.Errorf("%s: Fenced = %v (%s), %v", name, ok, seen, err)
 		}
+		if ok, seen, err := b.IsSource(t.Context()); err != nil || ok != (!f.readOnly && f.link == nil) {
+			t.Errorf("%s: IsSource = %v (%s), %v", name, ok, seen, err)
+		}
 		if ev, err := b.Demote(t.Context()); err != nil || strings.Join(f.log, "|") != c.does {
 			t.Errorf("%s: Demote did %q (%q), %v", name, f.log, ev, err)
 		}
@@ -71,5 +74,38 @@ func TestMySQLSeveralChannels(t *testing.T) {
 	}
 	if _, err := b.Promote(t.Context()); !errors.Is(err, ErrUnsupported) || len(f.log) != 0 {
 		t.Errorf("Promote: %v, did %v", err, f.log)
+	}
+}
+
+// MariaDB throws the relay log away when a thread is started while both are stopped (10.11): what
+// waits there is left alone. MySQL keeps it, and applies it.
+func TestMySQLBothThreadsStopped(t *testing.T) {
+	stopped := func(received string) map[string]string {
+		l := streaming(received)
+		l["Slave_IO_Running"], l["Slave_SQL_Running"] = "No", "No"
+		return l
+	}
+	f := &fakeMySQL{version: maria, readOnly: true, pos: "1-1-100", slavePos: "1-1-100", link: stopped("1-1-105")}
+	_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, f)
+	_, err := b.Promote(t.Context())
+	if !errors.Is(err, ErrBroken) || !strings.Contains(err.Error(), "MariaDB would throw them away") || strings.Join(f.log, "|") != "SET GLOBAL read_only=1" || f.link == nil {
+		t.Errorf("MariaDB: %v, did %q", err, f.log)
+	}
+	f = &fakeMySQL{version: mysql8, readOnly: true, pos: uuidA + ":1-100", link: stopped(uuidA + ":1-105")}
+	_, b, _, _ = pairOf(t, &fakeMySQL{version: mysql8}, f)
+	if _, err := b.Promote(t.Context()); err != nil || f.pos != uuidA+":1-105" || f.readOnly {
+		t.Errorf("MySQL: %v, did %q, at %s", err, f.log, f.pos)
+	}
+}
+
+// What comes in while the receiving ends counts, too: it is looked at again after that.
+func TestMySQLReceivedAtTheLastMoment(t *testing.T) {
+	f := &fakeMySQL{version: maria, readOnly: true, pos: "1-1-100", slavePos: "1-1-100", link: streaming("1-1-100")}
+	f.onStopIO = func(f *fakeMySQL) {
+		f.link["Gtid_IO_Pos"], f.link["Slave_SQL_Running"], f.link["Last_SQL_Errno"] = "1-1-102", "No", "1062"
+	}
+	_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, f)
+	if _, err := b.Promote(t.Context()); !errors.Is(err, ErrBroken) || f.link == nil || !f.readOnly {
+		t.Errorf("Promote: %v, did %q, link %v", err, f.log, f.link)
 	}
 }

@@ -39,7 +39,9 @@ type fakeMySQL struct {
 	lacks string
 	// onStart is what the threads become after START; default running.
 	onStart func(f *fakeMySQL)
-	down    bool
+	// onStopIO is what happens while the receiving thread ends.
+	onStopIO func(f *fakeMySQL)
+	down     bool
 }
 
 func (f *fakeMySQL) maria() bool { return strings.Contains(f.version, "MariaDB") }
@@ -50,7 +52,7 @@ func (f *fakeMySQL) newNames() bool {
 // row is the replica status under the names of the version.
 func (f *fakeMySQL) status(key string) string {
 	if f.newNames() {
-		key = strings.NewReplacer("Slave_", "Replica_", "Master_", "Source_").Replace(key)
+		key = strings.NewReplacer("Slave_", "Replica_", "Master_", "Source_", "Gtid_IO_Pos", "Retrieved_Gtid_Set", "Using_Gtid", "Auto_Position").Replace(key)
 	}
 	return key
 }
@@ -161,9 +163,12 @@ func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValu
 		f.slavePos = strings.Trim(strings.TrimPrefix(q, "SET GLOBAL gtid_slave_pos="), "'")
 	case strings.HasPrefix(q, "STOP ") && strings.HasSuffix(q, "IO_THREAD"):
 		f.link["Slave_IO_Running"] = thread("No")
+		if f.onStopIO != nil {
+			f.onStopIO(f)
+		}
 	case strings.HasPrefix(q, "START ") && strings.HasSuffix(q, "SQL_THREAD"):
 		f.link["Slave_SQL_Running"] = thread("Yes")
-		if f.link["Slave_IO_Running"] != "No" { // both stopped: MariaDB drops the relay log
+		if f.link["Slave_IO_Running"] != "No" || !f.maria() { // both stopped: MariaDB drops the relay log
 			f.slavePos, f.pos = f.link["Gtid_IO_Pos"], f.link["Gtid_IO_Pos"]
 		}
 	case strings.HasPrefix(q, "STOP "):
