@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ type search struct {
 	*elasticStore
 	settings map[string]map[string]any // by index
 	puts     []string
+	deaf     bool // says that it has taken a setting, and has not
 }
 
 // newSearch serves one cluster with fixed answers, and the settings of the indices that the name
@@ -51,7 +53,9 @@ func newSearch(t *testing.T, answers map[string]string, settings map[string]map[
 					http.Error(w, `{"error":"cluster_block_exception"}`, http.StatusTooManyRequests)
 					return
 				}
-				maps.Copy(x, want)
+				if !s.deaf {
+					maps.Copy(x, want)
+				}
 			}
 		}
 		out := map[string]any{}
@@ -131,6 +135,44 @@ func TestNewestInItsOwnForm(t *testing.T) {
 	}
 	if ok, seen, err := newer.CaughtUp(t.Context(), older.e); err != nil || !ok {
 		t.Errorf("a second ahead: CaughtUp = %v (%s), %v", ok, seen, err)
+	}
+}
+
+// A block that was taken and does not read back is none.
+func TestSearchFenceIsReadBack(t *testing.T) {
+	for name, block := range map[string]string{"demote": "false", "promote": "true"} {
+		s := newSearch(t, nil, map[string]map[string]any{"m": {"index.blocks.write": block}})
+		s.deaf = true
+		act := s.Demote
+		if name == "promote" {
+			act = s.Promote
+		}
+		if ev, err := act(t.Context()); err == nil || len(s.puts) != 1 {
+			t.Errorf("%s: %q, put %q", name, ev, s.puts)
+		}
+	}
+}
+
+// Level is who has as many documents and as new a one; who follows may be some seconds behind.
+func TestSearchLevelAndFollowing(t *testing.T) {
+	at := func(count int, second int) *search {
+		return newSearch(t, map[string]string{
+			"GET /messages/_count":   fmt.Sprintf(`{"count":%d,"_shards":{"total":1,"successful":1}}`, count),
+			"POST /messages/_search": fmt.Sprintf(`{"_shards":{"total":1,"successful":1},"hits":{"hits":[{"_source":{"at":"2026-01-01T00:00:%02dZ"}}]}}`, second),
+		}, map[string]map[string]any{"messages": {}})
+	}
+	source := at(100, 30)
+	for _, c := range []struct {
+		count, second  int
+		level, follows bool
+	}{{100, 30, true, true}, {101, 31, true, true}, {99, 30, false, true}, {100, 29, false, true}, {100, 20, false, true}, {100, 19, false, false}} {
+		s := at(c.count, c.second)
+		if ok, seen, err := s.CaughtUp(t.Context(), source.e); err != nil || ok != c.level {
+			t.Errorf("%d documents, newest at %d: CaughtUp = %v (%s), %v", c.count, c.second, ok, seen, err)
+		}
+		if ok, seen, err := s.Follows(t.Context(), source.e); err != nil || ok != c.follows {
+			t.Errorf("%d documents, newest at %d: Follows = %v (%s), %v", c.count, c.second, ok, seen, err)
+		}
 	}
 }
 
