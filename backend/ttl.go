@@ -1,11 +1,15 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/runbook"
+	"github.com/dutyops/dutyops/backend/switching"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -74,10 +78,11 @@ func (e *Engine) waitTTL(ctx context.Context, sc *runbook.Scene, s failoverplan.
 	case <-ctx.Done():
 		return runbook.Result{Evidence: []string{"the old TTLs run out at " + until.Local().Format("15:04:05")}}, ctx.Err()
 	}
-	return runbook.Result{Evidence: []string{fmt.Sprintf("every authoritative server gives the lowered TTL; the old ones ran out at %s", until.Local().Format("15:04:05"))}}, nil
+	return runbook.Result{Evidence: []string{fmt.Sprintf("every authoritative server that answers gives the lowered TTL; the old ones ran out at %s", until.Local().Format("15:04:05"))}}, nil
 }
 
-// lowEverywhere polls the authoritative servers until none that answers gives an old TTL.
+// lowEverywhere polls the authoritative servers until none that answers gives an old TTL,
+// and at least one tells of every set: silence shows nothing.
 func (e *Engine) lowEverywhere(ctx context.Context, p *failoverplan.Plan) error {
 	low := map[failoverplan.SetKey]uint32{}
 	names := map[string]bool{}
@@ -95,14 +100,39 @@ func (e *Engine) lowEverywhere(ctx context.Context, p *failoverplan.Plan) error 
 	}
 	wait, cancel := context.WithTimeout(ctx, lowTTLWithin)
 	defer cancel()
+	last := ""
 	_, err := poll(wait, func() (bool, string, error) {
-		for _, o := range e.dns.Observe(wait, ds) {
-			ttl, lowered := low[failoverplan.SetKey{Name: o.Name, Type: o.Type}]
-			if o.Authoritative && lowered && o.Err == nil && len(o.Values) > 0 && o.TTL > ttl {
-				return false, fmt.Sprintf("%s still gives %s %s a TTL of %d s", o.Server, o.Name, o.Type, o.TTL), nil
-			}
+		obs := e.dns.Observe(wait, ds)
+		if wait.Err() != nil {
+			return false, last, nil // a look that our own end cut short tells nothing
 		}
-		return true, "", nil
+		last = notLow(obs, low)
+		return last == "", last, nil
 	})
 	return err
+}
+
+// notLow says what speaks against every authoritative server giving the lowered TTLs; ""
+// when nothing does.
+func notLow(obs []switching.Observation, low map[failoverplan.SetKey]uint32) string {
+	told := map[failoverplan.SetKey]bool{}
+	for _, o := range obs {
+		k := failoverplan.SetKey{Name: o.Name, Type: o.Type}
+		ttl, lowered := low[k]
+		if !o.Authoritative || !lowered || o.Err != nil || len(o.Values) == 0 {
+			continue
+		}
+		if o.TTL > ttl {
+			return fmt.Sprintf("%s still gives %s %s a TTL of %d s", o.Server, o.Name, o.Type, o.TTL)
+		}
+		told[k] = true
+	}
+	silent := slices.SortedFunc(maps.Keys(low), func(a, b failoverplan.SetKey) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Type, b.Type))
+	})
+	silent = slices.DeleteFunc(silent, func(k failoverplan.SetKey) bool { return told[k] })
+	if len(silent) > 0 {
+		return fmt.Sprintf("no authoritative server tells the TTL of %s %s", silent[0].Name, silent[0].Type)
+	}
+	return ""
 }

@@ -149,8 +149,9 @@ func zhRunning() map[string]string {
 		"undo %s":                                            "撤销 {1}",
 		"the old TTLs run out at %s":                         "旧 TTL 于 {1} 过期",
 
-		"every authoritative server gives the lowered TTL; the old ones ran out at %s": "每台权威服务器都返回降低后的 TTL; 旧的已于 {1} 过期",
+		"every authoritative server that answers gives the lowered TTL; the old ones ran out at %s": "每台有应答的权威服务器都返回降低后的 TTL; 旧的已于 {1} 过期",
 
-		"%s still gives %s %s a TTL of %d s": "{1} 返回的 {2} {3} 的 TTL 仍为 {4} 秒",
+		"no authoritative server tells the TTL of %s %s": "没有权威服务器告知 {1} {2} 的 TTL",
+		"%s still gives %s %s a TTL of %d s":             "{1} 返回的 {2} {3} 的 TTL 仍为 {4} 秒",
 	}
 }
