@@ -188,3 +188,24 @@ func TestSiteRollUp(t *testing.T) {
 		}
 	}
 }
+
+// A name that was left out of the last move has no say in who serves.
+func TestALeftOutNameHasNoSay(t *testing.T) {
+	topo := testTopology()
+	s := testWorld(topo, "standby", "standby")
+	s.Domains[0].Site, s.Domains[0].LeftOut = "primary", true
+	if j := Judge(topo, s); j.Serving != "standby" {
+		t.Fatalf("serving %s, want standby: %v", j.Serving, j.Because)
+	}
+}
+
+// While only some names are moved the site that served before goes on being the one that
+// writes, however many have gone.
+func TestAPartialMoveLeavesTheWriter(t *testing.T) {
+	topo := testTopology()
+	s := testWorld(topo, "primary", "primary")
+	s.Domains[0].Site, s.LastServing = "standby", "standby"
+	if j := Judge(topo, s); j.Serving != "standby" {
+		t.Fatalf("serving %s, want standby, which served before: %v", j.Serving, j.Because)
+	}
+}

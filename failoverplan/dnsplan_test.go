@@ -315,3 +315,24 @@ func TestAgeAndDriftAreInThePlan(t *testing.T) {
 		t.Error("the age of what is armed is no part of what is approved")
 	}
 }
+
+// The bulk brake judges the finished change, whatever made it.
+func TestTheBulkBrakeJudgesTheFinishedChange(t *testing.T) {
+	topo := testTopology()
+	r := request(topo, testWorld(topo, "primary", "primary"), Failover)
+	for _, c := range []struct {
+		name, zone, domain string
+		passed             bool
+	}{
+		{"asked for", "example.test", "pvg.example.test", true},
+		{"of another station", "example.test", "sha.example.test", false},
+		{"of no station", "example.test", "www.example.test", false},
+		{"of another zone", "other.test", "pvg.example.test", false},
+	} {
+		w := newDNSWork(r, "standby", []string{"PVG"})
+		w.out.zones = []ZoneChange{{Zone: c.zone, Provider: "main", Changes: []RecordChange{{After: RecordSet{Name: c.domain, Type: "A"}}}}}
+		if g := w.askedGate(); g.Passed != c.passed || !g.Passed && !strings.Contains(g.Evidence, c.domain) {
+			t.Errorf("%s: %+v", c.name, g)
+		}
+	}
+}

@@ -22,7 +22,7 @@ func GateList() []GateInfo {
 		{Gate: "target-not-serving", Of: []string{"failover"}, Looks: "whether the target serves already", Clears: "another site is named with `--to`"},
 		{Gate: "target-healthy", Of: []string{"failover"}, Looks: "gateway, business and data platform of the target: none may be down", Clears: "they are up"},
 		{Gate: "target-seen", Of: moves, Soft: true, Looks: "whether there is positive evidence of the target's health: unknown is not down, but no ground to send users there", Clears: "its probes answer"},
-		{Gate: "target-in-sync", Of: []string{"failover"}, Soft: true, Looks: "lag and state of every synced store of the target. A lag that is not known although the source answers refuses, one that nobody can tell because the source is gone does not", Clears: "the lag is below `thresholds.max_sync_lag`"},
+		{Gate: "target-in-sync", Of: []string{"failover"}, Soft: true, Looks: "lag and state of every synced store of the target. A lag that is not known although the source answers refuses, one that nobody can tell because the source is gone does not. A store that nothing is known of counts as one of unknown lag", Clears: "the lag is below `thresholds.max_sync_lag`"},
 		{Gate: "away-from-home", Of: []string{"failback"}, Looks: "whether anything is away from home", Clears: "another site serves"},
 		{Gate: "old-primary-healthy", Of: []string{"failback"}, Looks: "gateway, business and data platform of home: none may be down", Clears: "they are up"},
 		{Gate: "data-caught-up", Of: []string{"failback"}, Looks: "every synced store of home: it must follow within the limit, or be able to be turned round", Clears: "`dutyops sync run` has brought it level"},
@@ -38,6 +38,6 @@ func GateList() []GateInfo {
 		{Gate: "only-what-was-asked", Of: []string{"failover", "failback", "name"}, Looks: "the whole change: names of the inventory and of the stations asked for, all of them and no other; no alias of another station may move along", Clears: "the other stations are asked for as well"},
 		{Gate: "zone-as-armed", Of: moves, Soft: true, Looks: "how many record sets differ from the armed picture, where one is held: more than `rules.max_drift` mean that somebody is at work there", Clears: "you know who it was, and `dutyops dns arm` has taken the new picture"},
 		{Gate: "old-site-healthy", Of: []string{"roll-back"}, Looks: "gateway, business and data platform of the site that gets its users back", Clears: "they are up"},
-		{Gate: "old-site-in-sync", Of: []string{"roll-back"}, Looks: "every store that would be written there again: it must have what was written since", Clears: "`dutyops sync run`, or a failback instead"},
+		{Gate: "old-site-in-sync", Of: []string{"roll-back"}, Looks: "every store that would be written there again: it must have what was written since where the run has promoted it, also when nobody sees who serves now", Clears: "`dutyops sync run`, or a failback instead"},
 	}
 }

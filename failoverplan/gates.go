@@ -2,6 +2,7 @@ package failoverplan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -192,7 +193,7 @@ func RollbackGates(t *Topology, s *Situation, p *Plan, lim Limits, users, writer
 		return gs
 	}
 	var bad []string
-	for _, x := range moved(t, s, Judge(t, s), p.From) {
+	for _, x := range takenFrom(t, s, p) {
 		switch name := fmt.Sprintf("%s/%s", x.Platform, x.Component); {
 		case x.State != Streaming:
 			bad = append(bad, fmt.Sprintf("%s of %s does not follow %s: %s", name, p.From, x.From, orState(x)))
@@ -223,18 +224,53 @@ func sourceSeen(s *Situation, x SyncState) bool {
 	return seen(st.Platform(x.Platform).Part(x.Component).State) == yes
 }
 
-// moved lists the sync relations of the stores that a move to the site concerns.
+// moved lists the sync relations of the stores that a move to the site concerns. One that
+// the situation does not have is unknown, not level.
 func moved(t *Topology, s *Situation, j Judgement, to string) []SyncState {
 	var out []SyncState
+	for _, k := range []PlatformKind{Business, Data} {
+		from := j.Serving
+		if k == Data {
+			from = j.DataSite
+		}
+		site, _ := t.Site(to)
+		p, _ := site.Platform(k)
+		for _, c := range p.Components {
+			if followed(t, from, to, k, c) {
+				out = append(out, relation(s, from, to, k, c))
+			}
+		}
+	}
+	return out
+}
+
+// followed: the store of the site follows that of another one, says the policy.
+func followed(t *Topology, from, to string, k PlatformKind, c Component) bool {
+	source, ok := t.Counterpart(from, k, c.Name)
+	return ok && from != to && c.Sync == Sync && source.Sync == Sync && (promotable(c.Kind) || c.Kind == Kafka || c.Kind == RabbitMQ)
+}
+
+func relation(s *Situation, from, to string, k PlatformKind, c Component) SyncState {
 	for _, x := range s.Sync {
-		if x.To != to {
+		if x.Platform == k && x.Component == c.Name && x.From == from && x.To == to {
+			return x
+		}
+	}
+	return SyncState{Platform: k, Component: c.Name, Kind: c.Kind, From: from, To: to, State: SyncUnknown, Lag: -1, Detail: "nothing is known of it"}
+}
+
+// takenFrom lists the relations by which the site that a run has left is given back what
+// was written since. Where the run has promoted stores they count, wherever names or feeds
+// seem to point now.
+func takenFrom(t *Topology, s *Situation, p *Plan) []SyncState {
+	out := moved(t, s, Judge(t, s), p.From)
+	for _, step := range p.Steps {
+		c, ok := t.Counterpart(p.From, step.Platform, step.Component)
+		if step.Action != ActPromote || step.Peer != p.From || !ok || !followed(t, step.Site, p.From, step.Platform, c) {
 			continue
 		}
-		c, ok := t.Counterpart(to, x.Platform, x.Component)
-		if !ok || c.Sync != Sync {
-			continue
-		}
-		if (x.Platform == Business && x.From == j.Serving) || (x.Platform == Data && x.From == j.DataSite) {
+		x := relation(s, step.Site, p.From, step.Platform, c)
+		if !slices.Contains(out, x) {
 			out = append(out, x)
 		}
 	}

@@ -146,6 +146,18 @@ func TestGates(t *testing.T) {
 		{"failback before the data is home", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.Lag = 60 }) }, []string{"data-caught-up"}, []string{"data-caught-up"}},
 		{"failback over a divergence", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Diverged }) }, []string{"data-caught-up"}, []string{"data-caught-up"}},
 		{"failback, not turned round yet", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Stopped; x.Lag = -1 }) }, nil, nil},
+		{"nobody sees who serves", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setPlatform("primary", Business, Unknown) }, []string{"case-judged"}, nil},
+		{"the target's gateway unseen", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.To = "standby"; r.Situation.Sites[1].Gateway = Unknown }, []string{"target-seen"}, nil},
+		{"broken while the source is up, level so far", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Broken }) }, []string{"target-in-sync"}, nil},
+		{"stopped while the source is up, level so far", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Stopped }) }, []string{"target-in-sync"}, nil},
+		{"nothing is known of the copies", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.Sync = nil }, []string{"target-in-sync"}, nil},
+		{"only the other direction is known", Failover, [2]string{"primary", "primary"}, func(r *Request) {
+			r.Situation.setSync("mysql", func(x *SyncState) { x.From, x.To = x.To, x.From })
+		}, []string{"target-in-sync"}, nil},
+		{"failback over a broken link, level so far", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Broken }) }, []string{"data-caught-up"}, []string{"data-caught-up"}},
+		{"failback, the copy's state unknown", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = SyncUnknown }) }, []string{"data-caught-up"}, []string{"data-caught-up"}},
+		{"failback, the copy's lag unknown", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.Lag = -1 }) }, []string{"data-caught-up"}, []string{"data-caught-up"}},
+		{"failback, nothing is known of the copies", Failback, [2]string{"standby", "standby"}, func(r *Request) { r.Situation.Sync = nil }, []string{"data-caught-up"}, []string{"data-caught-up"}},
 		{"lag unknown because the source is gone", Failover, [2]string{"primary", "primary"}, func(r *Request) {
 			r.Situation.setPlatform("primary", Data, Down)
 			for i := range r.Situation.Sites[0].Platforms[1].Components {

@@ -25,6 +25,8 @@ func TestRollbackGates(t *testing.T) {
 		{"has diverged", false, true, lag(Diverged, -1), []string{"old-site-in-sync"}, "does not follow standby"},
 		{"users alone ask for no data", true, false, lag(Stopped, -1), nil, ""},
 		{"a sick site takes no users", true, false, func(s *Situation) { s.setPlatform("primary", Business, Down) }, []string{"old-site-healthy"}, ""},
+		{"a site that is not seen takes no users", true, false, func(s *Situation) { s.setPlatform("primary", Business, Unknown) }, []string{"target-seen"}, ""},
+		{"nothing is known of its copies", false, true, func(s *Situation) { s.Sync = nil }, []string{"old-site-in-sync"}, "nothing is known of it"},
 		{"paused", false, false, func(s *Situation) { s.Paused = "maintenance" }, []string{"not-paused"}, ""},
 	} {
 		topo := testTopology()
@@ -44,5 +46,29 @@ func TestRollbackGates(t *testing.T) {
 		if !slices.Equal(blocked, c.block) || !strings.Contains(says, c.says) {
 			t.Errorf("%s: blocked by %v (%s), want %v (%s)", c.name, blocked, says, c.block, c.says)
 		}
+	}
+}
+
+// What was promoted elsewhere must have come back, also when names or feeds cannot be seen
+// and the site that was left is taken for the one that serves.
+func TestRollbackAsksForTheCopiesOfWhatItPromoted(t *testing.T) {
+	topo := testTopology()
+	p := mustPlan(t, request(topo, testWorld(topo, "primary", "primary"), Failover))
+	s := testWorld(topo, "primary", "primary") // as an engine sees it that has forgotten the move
+	old := func() Gate {
+		gs := RollbackGates(topo, s, p, request(topo, s, Failover).Limits, false, true)
+		return gs[len(gs)-1]
+	}
+	g := old()
+	for _, store := range []string{"business/monitoring-mysql", "data/mysql"} {
+		if g.Gate != "old-site-in-sync" || g.Passed || !strings.Contains(g.Evidence, store+" of primary does not follow standby: nothing is known of it") {
+			t.Errorf("%s: %+v", store, g)
+		}
+	}
+	for i := range s.Sync {
+		s.Sync[i].From, s.Sync[i].To = "standby", "primary"
+	}
+	if g := old(); !g.Passed {
+		t.Errorf("everything follows: %+v", g)
 	}
 }

@@ -149,6 +149,7 @@ func zhGates() map[string]string {
 		"gateway, business and data platform of %s are up":                         "{1} 的网关、业务平台和数据平台都正常",
 		"its position cannot be read":                                              "读不到它的位置",
 		"its probes answer, or a person who has looked uses --forced":              "它的探测有应答, 或看过现场的人用 --forced",
+		"nothing is known of it":                                                   "对它一无所知",
 		"lag not known, its source does not answer":                                "滞后未知, 它的源不应答",
 		"the case is %s":                                                           "情形: {1:case}",
 		"the case cannot be judged":                                                "无法判断情形",
