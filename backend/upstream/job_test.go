@@ -203,3 +203,18 @@ func TestStartFailures(t *testing.T) {
 		t.Errorf("a job that never runs: %v, want ErrTimeout", err)
 	}
 }
+
+// Of the states that Flink knows only the three that are globally terminal end a job; one that is
+// suspended, or in a state of a later version, may write again.
+func TestJobsThatHaveEnded(t *testing.T) {
+	for _, state := range []string{"FINISHED", "CANCELED", "FAILED"} {
+		if !ended(state) {
+			t.Errorf("%s is said to go on", state)
+		}
+	}
+	for _, state := range []string{"INITIALIZING", "CREATED", "RUNNING", "FAILING", "CANCELLING", "RESTARTING", "SUSPENDED", "RECONCILING", "", "ANEW"} {
+		if ended(state) {
+			t.Errorf("%q is said to have ended", state)
+		}
+	}
+}
