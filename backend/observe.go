@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -172,14 +173,19 @@ func (e *Engine) CheckBoard(ctx context.Context) (DNSBoard, []DomainStatus, erro
 	return b, e.domainsFrom(ctx, obs), ctx.Err()
 }
 
-// pauseNow is the pause in force, nil when there is none or it has run out.
+// pauseNow is the pause in force, nil when there is none or it has run out. Where that
+// cannot be read actions are paused: somebody may have stopped them.
 func (e *Engine) pauseNow(ctx context.Context) *Override {
 	if e.journal == nil {
 		return nil
 	}
 	var o Override
-	ok, err := e.journal.Recall(ctx, "pause", &o)
-	if err != nil || !ok || !e.now().Before(o.Expires) {
+	ok, err := e.journal.Recall(context.WithoutCancel(ctx), "pause", &o) // a caller that leaves stops nobody
+	if err != nil {
+		now := e.now()
+		return &Override{Kind: OverridePause, Owner: "dutyops", Reason: fmt.Sprintf("whether somebody has paused them cannot be read: %v", err), Since: now, Expires: now.Add(time.Minute)}
+	}
+	if !ok || !e.now().Before(o.Expires) {
 		return nil
 	}
 	return &o

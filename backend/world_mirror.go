@@ -227,7 +227,11 @@ func (e *Engine) turnMirror(ctx context.Context, s failoverplan.Step) (runbook.R
 			continue
 		}
 		var cut map[string]int64
-		if ok, err := e.journal.Recall(ctx, cutKey(s.Peer), &cut); err == nil && ok {
+		ok, err := e.journal.Recall(ctx, cutKey(s.Peer), &cut)
+		if err != nil {
+			return runbook.Result{Evidence: ev}, fmt.Errorf("where the mirror from %s has to begin is not known: %w", s.Peer, err)
+		}
+		if ok {
 			more, err := e.anchor(ctx, m, names, s, cut)
 			ev = append(ev, more...)
 			if err != nil {
@@ -247,7 +251,11 @@ func (e *Engine) turnMirror(ctx context.Context, s failoverplan.Step) (runbook.R
 func (e *Engine) anchor(ctx context.Context, m *replication.Mirror, names []string, s failoverplan.Step, cut map[string]int64) ([]string, error) {
 	key := "anchored/" + s.Site + "/" + s.Peer
 	var done map[string]int64
-	if ok, err := e.journal.Recall(ctx, key, &done); err == nil && ok && maps.Equal(done, cut) {
+	ok, err := e.journal.Recall(ctx, key, &done)
+	if err != nil {
+		return nil, fmt.Errorf("whether the mirror from %s begins at its cut already is not known: %w", s.Peer, err)
+	}
+	if ok && maps.Equal(done, cut) {
 		return []string{"it begins where it stopped after the last cut"}, nil
 	}
 	ev, err := m.Stop(ctx, names)
