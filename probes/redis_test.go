@@ -127,6 +127,7 @@ func TestRedis(t *testing.T) {
 			}
 		}},
 		{"a source whose memory is full", master, "maxmemory:100\nmaxmemory_policy:noeviction\nused_memory:150\nmem_not_counted_for_evict:10\n", nil, RoleSource, StatusDown, "refuses writes: its memory is full", nil},
+		{"a source whose memory is full of what does not count", master, "maxmemory:100\nmaxmemory_policy:noeviction\nused_memory:105\nmem_not_counted_for_evict:10\n", nil, RoleSource, StatusUp, "primary", nil},
 		{"a source that evicts", master, "maxmemory:100\nmaxmemory_policy:allkeys-lru\nused_memory:150\n", nil, RoleSource, StatusUp, "primary", nil},
 		{"failed save", master, "rdb_last_bgsave_status:err\n", nil, RoleAny, StatusDegraded, "its last save to disk failed", nil},
 		{"a source whose save failed, and that stops for it", master, "rdb_last_bgsave_status:err\n", config("stop-writes-on-bgsave-error", "yes", "save", "3600 1"), RoleSource, StatusDown, "refuses writes: its last save to disk failed (MISCONF", isReadOnly},
