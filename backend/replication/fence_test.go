@@ -109,3 +109,26 @@ func TestMySQLReceivedAtTheLastMoment(t *testing.T) {
 		t.Errorf("Promote: %v, did %q, link %v", err, f.log, f.link)
 	}
 }
+
+// After a restart with skip-slave-start MariaDB 10.11 tells neither position nor file of what it
+// received, though two transactions wait in its relay log; a link that never worked has none.
+func TestMariaDBForgetsWhatItReceived(t *testing.T) {
+	restarted := func(applied string) map[string]string {
+		l := newLink("10.1.0.1", "3306")
+		l["Master_Log_File"], l["Read_Master_Log_Pos"], l["Relay_Master_Log_File"], l["Exec_Master_Log_Pos"] = "", "4", applied, "1367"
+		return l
+	}
+	f := &fakeMySQL{version: maria, readOnly: true, pos: "0-1-7", slavePos: "0-1-7", link: restarted("bin.000001")}
+	_, b, _, _ := pairOf(t, &fakeMySQL{version: maria}, f)
+	if ok, seen, err := b.Applied(t.Context()); err != nil || ok || !strings.Contains(seen, "is not told") {
+		t.Errorf("Applied = %v (%s), %v", ok, seen, err)
+	}
+	if _, err := b.Promote(t.Context()); !errors.Is(err, ErrBroken) || f.link == nil || !f.readOnly || strings.Join(f.log, "|") != "SET GLOBAL read_only=1" {
+		t.Errorf("Promote: %v, did %q", err, f.log)
+	}
+	f = &fakeMySQL{version: maria, readOnly: true, pos: "0-1-7", slavePos: "0-1-7", link: restarted("")}
+	_, b, _, _ = pairOf(t, &fakeMySQL{version: maria}, f)
+	if _, err := b.Promote(t.Context()); err != nil || f.readOnly {
+		t.Errorf("a link that never worked: %v, did %q", err, f.log)
+	}
+}

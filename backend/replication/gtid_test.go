@@ -22,6 +22,7 @@ func TestErrantNamesWhatTheSourceLacks(t *testing.T) {
 		{"one domain for both sites, parted", "0-1-105", "0-1-103,0-2-110", "0-1-104..105"},
 		{"one domain for both sites, not parted", "0-1-103", "0-1-103,0-2-110", ""},
 		{"an old writer before the common point", "0-3-50,0-1-103", "0-1-103,0-2-110", ""},
+		{"beyond the newest in common, though theirs is further", "0-1-105,0-2-107", "0-1-110", "0-2-106..107"},
 		{"nothing in common", "1-1-5", "", "1-1-1..5"},
 		{"empty", "", "1-1-5", ""},
 		{"oracle equal", u1 + ":1-5", u1 + ":1-5", ""},

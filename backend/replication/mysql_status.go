@@ -34,6 +34,14 @@ func (l link) running() bool { return l.io == "Yes" && l.sql == "Yes" }
 // started: both threads were told to run, whether or not the source answers.
 func (l link) started() bool { return l.known && l.io != "No" && l.sql == "Yes" }
 
+// forgotten: MariaDB was restarted without starting replication (skip-slave-start). It tells
+// then neither the position nor the file up to which it has received, though its relay log
+// may hold more than it has applied (seen on 10.11); a link that never worked has no file
+// that was applied either.
+func (l link) forgotten() bool {
+	return l.usingGTID && l.received == "" && l.io == "No" && l.sql == "No" && l.files[0] == "" && l.files[2] != ""
+}
+
 func (l link) String() string {
 	if !l.known {
 		return "follows nobody"
@@ -196,6 +204,9 @@ func (s *mysqlStore) drained(ctx context.Context, l link) (bool, string, error) 
 			return true, "everything received is applied, up to " + h.position(), nil
 		}
 		return false, fmt.Sprintf("%d received transactions are not applied yet: %s", g.count, g), nil
+	}
+	if d, err := s.dialect(ctx); err != nil || d.maria && l.forgotten() {
+		return false, "what was received before its restart is not told, replication was not started since", err
 	}
 	if l.usingGTID || !l.haveFiles || l.files[0] == l.files[2] && l.files[1] == l.files[3] {
 		return true, "nothing received is waiting", nil

@@ -170,7 +170,7 @@ func TestCancel(t *testing.T) {
 }
 
 func TestStartFindsTheJarAndRunsOnce(t *testing.T) {
-	f := &flink{jars: []map[string]any{{"id": "a_ingest.jar", "name": "ingest.jar", "uploaded": 1}, {"id": "b_ingest.jar", "name": "ingest.jar", "uploaded": 2}, {"id": "c", "name": "x.jar", "uploaded": 3}}}
+	f := &flink{jars: []map[string]any{{"id": "b_ingest.jar", "name": "ingest.jar", "uploaded": 2}, {"id": "a_ingest.jar", "name": "ingest.jar", "uploaded": 1}, {"id": "c", "name": "x.jar", "uploaded": 3}}}
 	j := newJob(t, f)
 	id, err := j.Start(t.Context(), "file:/sp/1")
 	if err != nil || id != "new1" || f.job(id).state != "RUNNING" {
