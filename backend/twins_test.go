@@ -28,6 +28,7 @@ type twinWorld struct {
 	main, second *dnstest.Zone
 	api          *dnstest.AliDNS
 	deaf         atomic.Bool // main refuses updates
+	sick         atomic.Bool // nothing of the primary site works
 }
 
 const twinZone = "gss.example.test"
@@ -74,7 +75,11 @@ func newTwinWorld(t *testing.T, rules string) *twinWorld {
 		serve(rw)
 	})
 	site := func(name string, weight int, v4, v6 string) string {
-		up := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		up := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			if name == "primary" && w.sick.Load() {
+				rw.WriteHeader(http.StatusServiceUnavailable)
+			}
+		}))
 		t.Cleanup(up.Close)
 		return fmt.Sprintf(`
   - name: %s

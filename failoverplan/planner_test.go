@@ -151,6 +151,13 @@ func TestGates(t *testing.T) {
 		{"broken while the source is up, level so far", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Broken }) }, []string{"target-in-sync"}, nil},
 		{"stopped while the source is up, level so far", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.setSync("mysql", func(x *SyncState) { x.State = Stopped }) }, []string{"target-in-sync"}, nil},
 		{"nothing is known of the copies", Failover, [2]string{"primary", "primary"}, func(r *Request) { r.Situation.Sync = nil }, []string{"target-in-sync"}, nil},
+		{"it follows another site", Failover, [2]string{"primary", "primary"}, func(r *Request) {
+			r.Situation.setSync("mysql", func(x *SyncState) { x.From = "elsewhere" })
+		}, []string{"target-in-sync"}, nil},
+		{"the target was never observed", Failover, [2]string{"primary", "primary"}, func(r *Request) {
+			r.To = "standby"
+			r.Situation.Sites = r.Situation.Sites[:1]
+		}, []string{"target-healthy", "target-seen"}, []string{"target-healthy"}},
 		{"only the other direction is known", Failover, [2]string{"primary", "primary"}, func(r *Request) {
 			r.Situation.setSync("mysql", func(x *SyncState) { x.From, x.To = x.To, x.From })
 		}, []string{"target-in-sync"}, nil},

@@ -25,6 +25,19 @@ func TestABegunStepIsNotNothing(t *testing.T) {
 	}
 }
 
+// To have looked is not to have changed anything.
+func TestALookIsNothing(t *testing.T) {
+	w := newToy()
+	x := executor(t, w)
+	p := toyPlan("look", "one")
+	p.Steps[0].Risk = failoverplan.R0
+	w.fail["one"] = ErrRefused
+	r, err := x.Run(t.Context(), "r1", Opening{Plan: p}, nil)
+	if !errors.Is(err, ErrRefused) || r.State != RunRefused {
+		t.Fatalf("%s, %v", r.State, err)
+	}
+}
+
 // A resumed run looks at the world once more before it goes on, and stops where that has
 // changed.
 func TestResumeLooksAtTheWorldAgain(t *testing.T) {
