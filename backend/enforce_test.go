@@ -105,3 +105,29 @@ func TestOnlyTheNewestRunIsTakenBack(t *testing.T) {
 	}
 	w.is("home again", [2]int{})
 }
+
+// A run, and one that is taken up, goes on to a site that is watched and not down.
+func TestPreflight(t *testing.T) {
+	e := starter(t, t.TempDir())
+	state := func(gateway, business failoverplan.State) []failoverplan.SiteState {
+		return []failoverplan.SiteState{{Name: "b", Gateway: gateway, Platforms: []failoverplan.PlatformState{{Kind: failoverplan.Business, State: business}}}}
+	}
+	for name, c := range map[string]struct {
+		sites []failoverplan.SiteState
+		want  error
+	}{
+		"up":                    {state(failoverplan.Up, failoverplan.Up), nil},
+		"its gateway is down":   {state(failoverplan.Down, failoverplan.Up), ErrWorldChanged},
+		"its platform is down":  {state(failoverplan.Up, failoverplan.Down), ErrWorldChanged},
+		"not watched any more":  {nil, ErrWorldChanged},
+		"unknown, and not down": {state(failoverplan.Unknown, failoverplan.Unknown), nil},
+	} {
+		e.mu.Lock()
+		e.situation = &failoverplan.Situation{Sites: c.sites}
+		e.mu.Unlock()
+		r, err := e.preflight(t.Context(), nil, failoverplan.Step{Site: "b"})
+		if !errors.Is(err, c.want) || r.Done != (c.want == nil) {
+			t.Errorf("%s: done %v, %v", name, r.Done, err)
+		}
+	}
+}

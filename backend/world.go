@@ -64,7 +64,10 @@ func (e *Engine) preflight(_ context.Context, _ *runbook.Scene, s failoverplan.S
 	e.mu.Lock()
 	sit, at := e.situation, e.refreshed
 	e.mu.Unlock()
-	site, _ := sit.Site(s.Site)
+	site, ok := sit.Site(s.Site)
+	if !ok {
+		return runbook.Result{}, fmt.Errorf("%w: %s is not watched any more", runbook.ErrWorldChanged, s.Site)
+	}
 	line := fmt.Sprintf("seen %.1f s ago: gateway %s, business %s, data %s", e.now().Sub(at).Seconds(), site.Gateway,
 		site.Platform(failoverplan.Business).State, site.Platform(failoverplan.Data).State)
 	if site.Gateway == failoverplan.Down || site.Platform(failoverplan.Business).State == failoverplan.Down {

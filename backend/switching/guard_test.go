@@ -50,6 +50,8 @@ func TestGuards(t *testing.T) {
 		{"no ttl", zone(ttl(0)), nil, "ttl"},
 		{"a week", zone(ttl(7 * 86400)), nil, "ttl"},
 		{"nowhere", zone(change(n, "A", []string{oldV4}, []string{"0.0.0.0"})), nil, "address"},
+		{"to a link's own address", zone(change(n, "A", []string{oldV4}, []string{"169.254.1.1"})), nil, "address"},
+		{"to a group", zone(change(n, "A", []string{oldV4}, []string{"224.0.0.1"})), nil, "address"},
 		{"unknown zone", failoverplan.ZoneChange{Zone: "other.test", Provider: "cloudflare", Changes: []failoverplan.RecordChange{a()}}, nil, "zone"},
 		{"unknown provider", failoverplan.ZoneChange{Zone: zoneName, Provider: "route53", Changes: []failoverplan.RecordChange{a()}}, nil, "provider"},
 	} {
@@ -105,5 +107,21 @@ func TestNewRefusesWrongOptions(t *testing.T) {
 	}
 	if c, ok := r.s.Capabilities("rfc2136"); !ok || !c.CompareAndSet {
 		t.Errorf("%+v, %v", c, ok)
+	}
+}
+
+// What the change itself knows is judged without a look at the zone: plans and the way
+// back are checked so.
+func TestCheckJudgesTheChangeAlone(t *testing.T) {
+	r := newRig(t, rigOptions{})
+	move := change("pvg."+zoneName, "A", []string{oldV4}, []string{newV4})
+	kept := change("pvg."+zoneName, "HTTPS", []string{"1 . ipv4hint=" + oldV4}, []string{`1 . alpn="h2" ipv4hint=` + oldV4})
+	var g *GuardError
+	err := r.s.Check(failoverplan.ZoneChange{Zone: zoneName, Provider: "cloudflare", Changes: []failoverplan.RecordChange{move, kept}})
+	if !errors.As(err, &g) || g.Gate != "together" {
+		t.Errorf("a hint that stays behind: %v", err)
+	}
+	if err := r.s.Check(failoverplan.ZoneChange{Zone: zoneName, Provider: "cloudflare", Changes: []failoverplan.RecordChange{move}}); err != nil {
+		t.Errorf("an address alone: %v", err)
 	}
 }

@@ -51,6 +51,7 @@ func zhWorld() map[string]string {
 		"%s/%s/%s has no link with an account of its own":                   "{1}/{2}/{3} 没有自带账号的链路",
 		"`dutyops sync run` does it once it has recovered":                  "恢复后 `dutyops sync run` 会做",
 		"no final sync, %s; what it had not sent stays there":               "没有最后同步, {1}; 它未发出的留在那里",
+		"%s is not watched any more":                                        "{1} 已不再被监视",
 		"whether the mirror from %s begins at its cut already is not known": "不知道来自 {1} 的镜像是否已从其截断点开始",
 		"where the mirror from %s has to begin is not known":                "不知道来自 {1} 的镜像应从哪里开始",
 		"not level in time":                                                 "未及时追平",
