@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/dutyops/dutyops/backend/config"
 )
 
 // A store that follows may take writes all the same: that it is not the source fences nothing.
@@ -130,5 +132,23 @@ func TestMariaDBForgetsWhatItReceived(t *testing.T) {
 	_, b, _, _ = pairOf(t, &fakeMySQL{version: maria}, f)
 	if _, err := b.Promote(t.Context()); err != nil || f.readOnly {
 		t.Errorf("a link that never worked: %v, did %q", err, f.log)
+	}
+}
+
+// A link that does not check its source's certificate is not as wanted, unless nobody wants it to.
+func TestLinkIsAsWanted(t *testing.T) {
+	checked, unchecked := &config.ReplicationTLS{}, &config.ReplicationTLS{InsecureSkipVerify: true}
+	for _, c := range []struct {
+		link link
+		want *config.ReplicationTLS
+		as   bool
+	}{
+		{link{}, nil, true}, {link{tls: true, checked: true}, nil, true},
+		{link{}, checked, false}, {link{tls: true}, checked, false}, {link{checked: true}, checked, false}, {link{tls: true, checked: true}, checked, true},
+		{link{}, unchecked, false}, {link{tls: true}, unchecked, true}, {link{tls: true, checked: true}, unchecked, true},
+	} {
+		if got := c.link.as(c.want); got != c.as {
+			t.Errorf("tls %v, checked %v, wanted %+v: %v", c.link.tls, c.link.checked, c.want, got)
+		}
 	}
 }
