@@ -143,9 +143,15 @@ func TestLinkIsAsWanted(t *testing.T) {
 		want *config.ReplicationTLS
 		as   bool
 	}{
-		{link{}, nil, true}, {link{tls: true, checked: true}, nil, true},
-		{link{}, checked, false}, {link{tls: true}, checked, false}, {link{checked: true}, checked, false}, {link{tls: true, checked: true}, checked, true},
-		{link{}, unchecked, false}, {link{tls: true}, unchecked, true}, {link{tls: true, checked: true}, unchecked, true},
+		{link{}, nil, true},
+		{link{tls: true, checked: true}, nil, true},
+		{link{}, checked, false},
+		{link{tls: true}, checked, false},
+		{link{checked: true}, checked, false},
+		{link{tls: true, checked: true}, checked, true},
+		{link{}, unchecked, false},
+		{link{tls: true}, unchecked, true},
+		{link{tls: true, checked: true}, unchecked, true},
 	} {
 		if got := c.link.as(c.want); got != c.as {
 			t.Errorf("tls %v, checked %v, wanted %+v: %v", c.link.tls, c.link.checked, c.want, got)
