@@ -1,12 +1,16 @@
 package backend
 
 import (
+	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/dutyops/dutyops/backend/journal"
+	"github.com/dutyops/dutyops/backend/runbook"
 	"github.com/dutyops/dutyops/failoverplan"
 )
 
@@ -128,6 +132,43 @@ func TestPreflight(t *testing.T) {
 		r, err := e.preflight(t.Context(), nil, failoverplan.Step{Site: "b"})
 		if !errors.Is(err, c.want) || r.Done != (c.want == nil) {
 			t.Errorf("%s: done %v, %v", name, r.Done, err)
+		}
+	}
+}
+
+// Users are served when the gateway answers well, and as the site that it stands for.
+func TestUsersAreServedByTheRightSiteOnly(t *testing.T) {
+	e := starter(t, t.TempDir())
+	site := &e.cfg.Sites[1]
+	p := &failoverplan.Plan{DNS: []failoverplan.ZoneChange{{Changes: []failoverplan.RecordChange{
+		{Before: failoverplan.RecordSet{Name: "pvg.example.test", Type: "A"}, After: failoverplan.RecordSet{Name: "pvg.example.test", Type: "A", Values: []string{siteB4}}},
+	}}}}
+	for name, c := range map[string]struct {
+		status int
+		site   string
+		ok     bool
+	}{
+		"well":         {http.StatusOK, site.Name, true},
+		"another site": {http.StatusOK, "elsewhere", false},
+		"no site":      {http.StatusOK, "", false},
+		"sick":         {http.StatusBadGateway, site.Name, false},
+		"sent away":    {http.StatusFound, site.Name, false},
+	} {
+		gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Site", c.site)
+			w.WriteHeader(c.status)
+		}))
+		site.Gateway.URL, site.Gateway.SiteHeader = gateway.URL, "X-Site"
+		within := 10 * time.Second
+		if !c.ok {
+			within = 200 * time.Millisecond // it asks until then
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		_, err := e.verifyUsers(ctx, &runbook.Scene{Plan: p}, failoverplan.Step{Site: site.Name})
+		cancel()
+		gateway.Close()
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
