@@ -341,7 +341,7 @@ func TestCanaryIsWrittenFirst(t *testing.T) {
 func TestFailedCanary(t *testing.T) {
 	w := newTwinWorld(t, "rules: {canary: ["+twinNames[1]+"]}\n")
 	p := w.plan("standby")
-	w.api.Break(&dnstest.Fault{Kind: dnstest.Unauthorized, First: 1, Times: 1}) // the canary's write; it would take the rest
+	w.api.Break(&dnstest.Fault{Kind: dnstest.Unauthorized, First: 1, Times: 3}) // a reading, the canary's write, the look after it; it would take the rest
 	r, err := w.failover(p)
 	if !errors.Is(err, ErrParked) || stateOfStep(r, "Canary: point 2 record sets of "+twinZone+" at second") != "skipped" {
 		t.Fatalf("%v: %s %q", err, r.State, r.Problem)
