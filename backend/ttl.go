@@ -103,7 +103,7 @@ func (e *Engine) lowEverywhere(ctx context.Context, p *failoverplan.Plan) error 
 	last := ""
 	_, err := poll(wait, func() (bool, string, error) {
 		obs := e.dns.Observe(wait, ds)
-		if wait.Err() != nil {
+		if ended := wait.Err() != nil; ended {
 			return false, last, nil // a look that our own end cut short tells nothing
 		}
 		last = notLow(obs, low)
