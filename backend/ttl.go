@@ -103,8 +103,8 @@ func (e *Engine) lowEverywhere(ctx context.Context, p *failoverplan.Plan) error 
 	last := ""
 	_, err := poll(wait, func() (bool, string, error) {
 		obs := e.dns.Observe(wait, ds)
-		if ended := wait.Err() != nil; ended {
-			return false, last, nil // a look that our own end cut short tells nothing
+		if wait.Err() != nil { // a look that our own end cut short tells nothing
+			return false, last, nil //nolint:nilerr // poll tells of the end
 		}
 		last = notLow(obs, low)
 		return last == "", last, nil

@@ -27,7 +27,8 @@ var told = []string{
 	"../backend/doctor.go", "../backend/doctor_tls.go", "../backend/arm.go", "../backend/leftout.go",
 	"../backend/identity.go", "../backend/users.go", "../probes/identity.go",
 	"../backend/switching/guard.go", "../backend/switching/keep.go", "../backend/switching/lock.go", "../backend/switching/arm.go", "../backend/switching/probe.go",
-	"../backend/switching/live.go", "../backend/switching/row.go", "../backend/sandbox/kinds.go",
+	"../backend/switching/live.go", "../backend/switching/row.go", "../backend/switching/outcome.go",
+	"../backend/switching/done.go", "../backend/switching/track.go", "../backend/sandbox/kinds.go",
 }
 
 // untold are the files of those whose texts are for documents and reports.
