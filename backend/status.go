@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"slices"
 	"time"
 
 	"github.com/dutyops/dutyops/failoverplan"
@@ -183,6 +184,12 @@ type Override struct {
 	Since  time.Time `json:"since"`
 	// Expires is zero for a name that was left out: it ends when the name points where users are.
 	Expires time.Time `json:"expires,omitzero"`
+}
+
+// GatewayDown says that the gateway of a site is known to be down: users who are sent there
+// reach nobody.
+func (s *Status) GatewayDown(site string) bool {
+	return slices.ContainsFunc(s.Sites, func(x SiteStatus) bool { return x.Name == site && x.Gateway.State == failoverplan.Down })
 }
 
 // Kinds of overrides.

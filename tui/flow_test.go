@@ -287,23 +287,6 @@ func TestKeysOfAScreenAreUnique(t *testing.T) {
 	}
 }
 
-func TestParkedRunOffersTheWayOut(t *testing.T) {
-	r := newRig(t, 120, 40, Options{}, demo.Options{})
-	r.down()
-	r.w.FailStep = "s02"
-	r.started(8)
-	r.want("parked", "cloudflare answered 500 three times", "Next: resume when the provider answers again", "R resume", "B roll back")
-	r.press("R")
-	r.clock.add(time.Second)
-	r.press("y")
-	for range 16 {
-		r.w.Step()
-		r.refresh()
-		r.send(beatMsg{})
-	}
-	r.want("done", "fail back when primary has been up")
-}
-
 func TestPlatformIsExplainedByItsParts(t *testing.T) {
 	r := newRig(t, 120, 40, Options{}, demo.Options{})
 	r.down()

@@ -205,11 +205,20 @@ func (s *runScreen) askResume(a *app) tea.Cmd {
 	return nil
 }
 
+// wayBack says what a roll-back does, and what speaks against it now.
+func (s *runScreen) wayBack(a *app) []string {
+	lines := []string{a.tr.T("What was done is undone, last step first: users go back to %s.", s.run.From)}
+	if st := a.data.shown; st != nil && st.GatewayDown(s.run.From) {
+		lines = append(lines, a.tr.T("The gateway of %s is down: users would reach nobody there.", s.run.From))
+	}
+	return lines
+}
+
 func (s *runScreen) askRollback(a *app) tea.Cmd {
 	t := a.tr
 	a.ask(&askDialog{
 		title: t.T("Roll back run %s?", s.runID), danger: true, reason: true,
-		lines: []string{t.T("What was done is undone, last step first: users go back to %s.", s.run.From)},
+		lines: s.wayBack(a),
 		yes:   t.T("roll back"),
 		runText: func(a *app, why string) tea.Cmd {
 			s.follow = true

@@ -153,6 +153,11 @@ func (a *app) runsRollback() *cobra.Command {
 			if err := a.needYes(yes, "rollback"); err != nil {
 				return err
 			}
+			if st, err := e.Refresh(ctx); err != nil {
+				return err
+			} else if r, err := e.Run(ctx, args[0]); err == nil && st.GatewayDown(r.From) {
+				a.notef("warning: the gateway of %s is down: users would reach nobody there\n", r.From)
+			}
 			r, err := e.Rollback(ctx, args[0], a.who(), reason)
 			return a.finish(ctx, e, r, err)
 		}),

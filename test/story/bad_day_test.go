@@ -156,6 +156,24 @@ func TestRollbackOfAParkedRunLeavesNoDivergence(t *testing.T) {
 	})
 }
 
+// A roll-back that would lead users to a gateway that is down says so before it begins.
+func TestRollbackToADeadGatewayIsWarnedOf(t *testing.T) {
+	w := start(t)
+	var r runDoc
+	w.must(0, &r, "failover", "--to", "standby", "--yes", "--reason", "planned")
+	const told = "warning: the gateway of primary is down"
+	w.fault("primary/gateway", "down")
+	if _, _, errs := w.run("runs", "rollback", r.ID, "--yes", "--reason", "changed our mind"); !strings.Contains(errs, told) {
+		t.Errorf("nothing is said of the gateway: %s", errs)
+	}
+	w.heal()
+	w.until("rolled back", 30*time.Second, func() (bool, string) {
+		code, _, errs := w.run("runs", "rollback", r.ID, "--yes", "--reason", "changed our mind")
+		return code == 0 && !strings.Contains(errs, told), errs
+	})
+	w.usersServedBy("primary")
+}
+
 // A state directory that fills up: before anything was done the run is refused, later it
 // stops where it is; the message says what to free, and with room again it is taken up.
 func TestStateDirectoryThatFillsUp(t *testing.T) {

@@ -98,6 +98,7 @@ func zhDialogs() map[string]string {
 		"Stop run %s?": "停下操作 %s?", "The step in progress is finished first; no further step starts.": "先做完当前步骤, 不再开始新的步骤。", "If something was changed already, the run is parked: you then resume it or roll it back.": "若已有改动, 操作会停在半途, 之后可以继续或回滚。", "stop the run": "停下", "let it run": "让它继续", "It stops after the step in progress.": "当前步骤完成后停下。",
 		"Resume run %s?": "继续操作 %s?", "Every step looks at the world first; what is done already is not done again.": "每一步都先看现场; 已经做过的不会重做。",
 		"Roll back run %s?": "回滚操作 %s?", "What was done is undone, last step first: users go back to %s.": "倒序撤销已做的步骤: 用户回到 %s。",
+		"The gateway of %s is down: users would reach nobody there.": "%s 的网关故障: 用户在那里谁也连不上。",
 		"Report of run %s": "操作 %s 的报告", "for a ticket or a hand-over": "用于工单或交接", "for people and printing": "用于阅读和打印", "for programs": "供程序使用", "Report written: %s": "报告已写入: %s",
 		"Run the sync?": "执行同步?", "Every synced component of the standby sites is made to follow its source. What policy leaves out is not touched.": "让备用站点的每个同步组件跟上数据源。策略不同步的不会动。", "run the sync": "执行同步",
 		"Renew the links' passwords?": "更新复制链路的密码?", "renew": "更新",

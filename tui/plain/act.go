@@ -239,6 +239,9 @@ func (s *session) ended(ctx context.Context, r backend.Run) error {
 		}
 		return s.watch(ctx, r.ID)
 	}
+	if s.face.Status().GatewayDown(r.From) {
+		s.print(s.tr.T("The gateway of %s is down: users would reach nobody there.", r.From))
+	}
 	why, err := s.ask(ctx, s.tr.T("reason"))
 	if err != nil || why == "" {
 		return err
