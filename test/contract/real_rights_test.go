@@ -363,12 +363,19 @@ func TestRightsOfTheProbeOnKafka(t *testing.T) {
 	if err := errors.Join(k.Start(ctx), k.CreateTopics(ctx, 2, topic)); err != nil {
 		t.Fatal(err)
 	}
+	var last probes.Result
 	ask := func() probes.Result {
-		return open(t, probes.Target{
+		last = open(t, probes.Target{
 			Name: "primary/data/kafka", Kind: "kafka", Brokers: []string{guarded}, Topics: []string{topic}, User: "least", SASL: "plain",
 			Password: func() (string, error) { return password, nil },
 		}).Probe(ctx)
+		return last
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the last answer: %s %q, %v", last.Status, last.Detail, last.Facts.Extra)
+		}
+	})
 	if a := ask(); a.Status != probes.StatusUp || a.Facts.Extra["topic "+topic] != "not allowed to see it (grant DESCRIBE on the topic to least)" {
 		t.Errorf("without any right: %s %q, %v\n%s", a.Status, a.Detail, a.Facts.Extra, strings.Join(a.Transcript, "\n"))
 	}

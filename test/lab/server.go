@@ -49,6 +49,9 @@ func NewDir(base string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := roomAt(filepath.Dir(dir)); err != nil {
+		return "", err
+	}
 	var lc net.ListenConfig
 	lock, err := lc.Listen(context.Background(), "unix", dirLock(dir))
 	if err != nil {
@@ -59,6 +62,24 @@ func NewDir(base string) (string, error) {
 	reserved.mu.Unlock()
 	return dir, os.Mkdir(dir, 0o755) //nolint:gosec // servers of another account live below
 }
+
+// leastFree is the part of a disk, in percent, below which a probe rightly says that a
+// broker's is nearly full: nothing in the lab would be well.
+const leastFree = 5
+
+// roomAt refuses a disk that is nearly full; the servers' own words for it come much later.
+func roomAt(dir string) error {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return fmt.Errorf("look at the disk of %s: %w", dir, err)
+	}
+	if free := percentFree(s.Bavail, s.Blocks); free < leastFree {
+		return fmt.Errorf("the disk of %s is nearly full: %d %% free, the lab needs %d %% (free some, or set TMPDIR)", dir, free, leastFree)
+	}
+	return nil
+}
+
+func percentFree(available, blocks uint64) uint64 { return 100 * available / max(blocks, 1) }
 
 func dirLock(dir string) string { return "@dutyops-lab/dir" + dir }
 

@@ -102,3 +102,11 @@ func freeLoopbackPort(ctx context.Context, t *testing.T) int {
 	}
 	return ports[0]
 }
+
+func TestPercentFree(t *testing.T) {
+	for _, c := range []struct{ available, blocks, want uint64 }{{0, 0, 0}, {49, 1000, 4}, {50, 1000, 5}, {1000, 1000, 100}} {
+		if got := percentFree(c.available, c.blocks); got != c.want {
+			t.Errorf("%d of %d: %d %%, want %d", c.available, c.blocks, got, c.want)
+		}
+	}
+}
