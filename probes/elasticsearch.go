@@ -43,14 +43,26 @@ type searchRoot struct {
 	} `json:"version"`
 }
 
-// searchAnswer is what is read of _search; hits.total is a number in old versions.
-type searchAnswer struct {
+// ShardsAnswered is who took part in an answer of several shards, as _search and _count tell it
+// (https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-search).
+type ShardsAnswered struct {
 	TimedOut bool `json:"timed_out"`
 	Shards   struct {
 		Total      int `json:"total"`
 		Successful int `json:"successful"`
 		Failed     int `json:"failed"`
 	} `json:"_shards"`
+}
+
+// Missing counts the shards that did not answer. One that no node holds counts among the total,
+// and not among those that failed: "total 2, successful 1, failed 0".
+func (a ShardsAnswered) Missing() int {
+	return max(a.Shards.Total-a.Shards.Successful, a.Shards.Failed)
+}
+
+// searchAnswer is what is read of _search; hits.total is a number in old versions.
+type searchAnswer struct {
+	ShardsAnswered
 	Hits struct {
 		Total json.RawMessage `json:"total"`
 	} `json:"hits"`
@@ -75,11 +87,8 @@ func (s *searchAnswer) count() (int64, bool) {
 	return 0, false
 }
 
-// whole says that every shard answered, and in time. A shard that no node holds counts among
-// the total, and not among those that failed: "total 2, successful 1, failed 0".
-func (s *searchAnswer) whole() bool {
-	return s.Shards.Total > 0 && s.Shards.Successful >= s.Shards.Total && s.Shards.Failed == 0 && !s.TimedOut
-}
+// whole says that there are shards, and that all of them answered in time.
+func (s *searchAnswer) whole() bool { return s.Shards.Total > 0 && s.Missing() == 0 && !s.TimedOut }
 
 // newest reads the max aggregation: milliseconds since 1970.
 func (s *searchAnswer) newest() (time.Time, bool) {
@@ -280,7 +289,7 @@ func (a *searchAsker) judgeIndex(ctx context.Context, c *conv, f *findings, s *s
 	case !s.whole():
 		// what the others hold is less than there is: no number to compare
 		c.expected("an answer of every shard")
-		f.add(degraded("index %s: %d of %d shards failed to answer", a.t.Index, max(s.Shards.Total-s.Shards.Successful, s.Shards.Failed), s.Shards.Total))
+		f.add(degraded("index %s: %d of %d shards failed to answer", a.t.Index, s.Missing(), s.Shards.Total))
 		return
 	}
 	c.facts.Count = ptr(n)

@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/dutyops/dutyops/probes"
 )
 
 // elasticStore drives one index of an Elasticsearch or OpenSearch cluster. There is no
@@ -210,13 +212,13 @@ func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 	}
 	var c struct {
 		Count *int64 `json:"count"`
-		answered
+		probes.ShardsAnswered
 	}
 	if err := s.api.call(ctx, http.MethodGet, s.path("/_count"), nil, &c); err != nil {
 		return extent{}, err
 	}
 	// A refresh waits a minute for a shard that no node holds: who counts knows what is wrong.
-	if err := s.whole(c.answered); err != nil {
+	if err := s.whole(c.ShardsAnswered); err != nil {
 		return extent{}, err
 	}
 	if refreshed != nil && !isStatus(refreshed, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusBadRequest) {
@@ -231,7 +233,7 @@ func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 		return out, nil
 	}
 	var found struct {
-		answered
+		probes.ShardsAnswered
 		Hits struct {
 			Hits []struct {
 				Source map[string]any `json:"_source"`
@@ -246,7 +248,7 @@ func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 	if err := s.api.call(ctx, http.MethodPost, s.path("/_search"), ask, &found); err != nil {
 		return extent{}, err
 	}
-	if err := s.whole(found.answered); err != nil {
+	if err := s.whole(found.ShardsAnswered); err != nil {
 		return extent{}, err
 	}
 	if h := found.Hits.Hits; len(h) > 0 {
@@ -259,25 +261,14 @@ func (s *elasticStore) extent(ctx context.Context) (extent, error) {
 	return out, nil
 }
 
-// answered is who took part in an answer of several shards.
-type answered struct {
-	TimedOut bool `json:"timed_out"`
-	Shards   struct {
-		Total      int `json:"total"`
-		Successful int `json:"successful"`
-		Failed     int `json:"failed"`
-	} `json:"_shards"`
-}
-
-// whole refuses an answer that is of a part of the index only: it holds less than there is. A
-// shard that no node holds is not among those that failed.
-func (s *elasticStore) whole(a answered) error {
+// whole refuses an answer that is of a part of the index only: it holds less than there is.
+func (s *elasticStore) whole(a probes.ShardsAnswered) error {
 	switch {
 	case a.TimedOut:
 		return fmt.Errorf("%s: index %s: %w: the search was cut short (timed_out)", s.e.Target(), s.index, ErrUnreachable)
-	case a.Shards.Failed > 0 || a.Shards.Successful < a.Shards.Total:
+	case a.Missing() > 0:
 		return fmt.Errorf("%s: index %s: %w: %d of %d shards answered, so how much it holds is not known (look at _cluster/allocation/explain)",
-			s.e.Target(), s.index, ErrUnreachable, a.Shards.Successful, a.Shards.Total)
+			s.e.Target(), s.index, ErrUnreachable, a.Shards.Total-a.Missing(), a.Shards.Total)
 	}
 	return nil
 }
